@@ -1,0 +1,7 @@
+"""The data sets of the course: small enough for memory, each with its protocol named."""
+
+from vaecourse.data.dataset import Dataset
+from vaecourse.data.loading import load
+from vaecourse.data.registry import names
+
+__all__ = ["Dataset", "load", "names"]

@@ -1,0 +1,103 @@
+"""A data set in memory: the pixels as stored, and the protocol by which a likelihood scores them."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+PROTOCOLS = ("binomial", "dynamic", "fixed", "intensity")
+FIXED_SEED = 0  # of the one binarisation of protocol "fixed"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of one split, under one protocol.
+
+    The protocol says what x a likelihood scores. Nats under different protocols cannot be compared.
+
+    - ``binomial``: the stored counts 0..levels, as numbers of successes in `levels` trials.
+    - ``dynamic``: x_d ~ Bernoulli(stored / levels), drawn afresh at each visit.
+    - ``fixed``: one such draw, by a stated seed, the same at every visit.
+    - ``intensity``: stored / levels in [0, 1]; no counts, so a binary likelihood of them is not in nats.
+
+    Args:
+        x: uint8 [N, D], as stored.
+        y: int64 [N], labels.
+        name: name in the registry.
+        split: "train", "valid" or "test".
+        protocol: one of the above.
+        image_shape: height and width; their product is D.
+        levels: the largest value a pixel can have.
+    """
+
+    x: Tensor
+    y: Tensor
+    name: str
+    split: str
+    protocol: str
+    image_shape: tuple[int, int]
+    levels: int
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.label}; {len(self):,} images {self.image_shape[0]}x{self.image_shape[1]})"
+
+    @property
+    def label(self) -> str:
+        """What figures and tables print: name, protocol and split."""
+        protocol = {
+            "binomial": f"binomial counts 0..{self.levels}",
+            "dynamic": "dynamic binarisation",
+            "fixed": f"fixed binarisation (seed {FIXED_SEED})",
+            "intensity": "intensities in [0, 1]",
+        }
+        return f"{self.name}, {protocol[self.protocol]}, {self.split}"
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """The same data on another device."""
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
+
+    def batch(self, index: Tensor | slice | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """x as the likelihood scores it; under ``dynamic``, a fresh realisation at each call.
+
+        Args:
+            index: which data, int64 [B] or a slice; all of them if None.
+            generator: source of the binarisation, on the data's device; torch's own if None.
+
+        Returns:
+            float32 [B, D].
+        """
+        index = slice(None) if index is None else index
+        if self.protocol == "fixed":
+            return self._fixed[index].float()
+        x = self.x[index].float()
+        if self.protocol == "binomial":
+            return x
+        if self.protocol == "intensity":
+            return x / self.levels
+        # u * levels < x has probability x / levels; x = levels is then certain, because u < 1.
+        noise = torch.rand(x.shape, generator=generator, device=x.device)
+        return noise.mul_(self.levels).lt(x).float()
+
+    def realise(self, seed: int = 0) -> Tensor:
+        """All data as the likelihood scores them, one realisation: what validation and test scores use.
+
+        Args:
+            seed: of the binarisation under ``dynamic``; the same draw on every device. Other protocols have
+                nothing left to draw and ignore it.
+
+        Returns:
+            float32 [N, D], on the data's device.
+        """
+        if self.protocol != "dynamic":
+            return self.batch()
+        on_cpu = self.to("cpu")
+        return on_cpu.batch(generator=torch.Generator().manual_seed(seed)).to(self.x.device)
+
+    @cached_property
+    def _fixed(self) -> Tensor:
+        """The one binarisation of protocol ``fixed``, bool [N, D]."""
+        return replace(self, protocol="dynamic").realise(FIXED_SEED).bool()

@@ -1,0 +1,38 @@
+"""Fixed stratified splits: a pure function of the labels, the sizes and a stated seed."""
+
+import numpy as np
+
+
+def stratified_split(labels: np.ndarray, sizes: dict[str, int], seed: int) -> dict[str, np.ndarray]:
+    """Cut the data into disjoint splits in which every label keeps its share, to within two data.
+
+    Each label's data are shuffled and given positions (rank + 1/2) / n_label in [0, 1]. Sorted by position,
+    any run of consecutive data is stratified: the splits are such runs, and so are the first n of a split.
+
+    Args:
+        labels: integers [N].
+        sizes: size of each split, in order; they must add up to N.
+        seed: seed of the shuffles.
+
+    Returns:
+        Indices into the data for each split, [size].
+
+    Raises:
+        ValueError: if the sizes do not add up to N.
+
+    Example:
+        >>> parts = stratified_split(np.array([0, 1] * 10), {"train": 16, "test": 4}, seed=0)
+        >>> sorted(parts["test"] % 2)
+        [np.int64(0), np.int64(0), np.int64(1), np.int64(1)]
+    """
+    if sum(sizes.values()) != len(labels):
+        raise ValueError(f"sizes must add up to the number of data, {len(labels)}; got {sizes}")
+    # RandomState, not Generator: numpy promises that its stream never changes (NEP 19); a split is for ever.
+    random = np.random.RandomState(seed)
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        position[random.permutation(members)] = (np.arange(len(members)) + 0.5) / len(members)
+    order = np.argsort(position, kind="stable")
+    ends = np.cumsum(list(sizes.values()))
+    return dict(zip(sizes, np.split(order, ends[:-1])))
