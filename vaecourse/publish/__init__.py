@@ -1,0 +1,1 @@
+"""What is made of the chapters: recorded numbers, executed reports, the classroom copy, the command line."""
