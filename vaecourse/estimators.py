@@ -1,0 +1,84 @@
+"""Estimators: the value is the bound, the gradient with respect to all parameters is the estimator the name says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch.distributions as td
+from torch import Tensor
+
+from vaecourse.distributions import frozen, rsample_and_log_prob
+from vaecourse.model import Draw, LatentVariableModel
+from vaecourse.objectives import elbo
+
+
+def pathwise(
+    model: LatentVariableModel,
+    x: Tensor,
+    num_samples: int = 1,
+    objective: Callable[[Draw], Tensor] = elbo,
+) -> Tensor:
+    """The reparameterised estimator: the gradient goes through the samples.
+
+    Args:
+        model: a model whose q(z|x) can be reparameterised.
+        x: data of shape [B, D].
+        num_samples: number S of samples per datum.
+        objective: a function of a draw, such as ``iwae``.
+
+    Returns:
+        The objective, [B], in nats.
+
+    References:
+        Kingma & Welling (2014), section 2.4; Rezende, Mohamed & Wierstra (2014), section 3.
+    """
+    return objective(model.draw(x, num_samples, q=_reparameterised(model.posterior(x), "pathwise")))
+
+
+def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+    """The bound with its KL in closed form: only the reconstruction term is sampled.
+
+    Args:
+        model: a model whose KL(q(z|x) || p(z)) torch knows.
+        x: data of shape [B, D].
+        num_samples: number S of samples per datum.
+
+    Returns:
+        The evidence lower bound, [B], in nats.
+
+    References:
+        Kingma & Welling (2014), equation 7.
+    """
+    q = _reparameterised(model.posterior(x), "analytic_kl")
+    z = q.rsample((num_samples,))  # [S, B, L]
+    return model.likelihood(z).log_prob(x).mean(0) - td.kl_divergence(q, model.prior())
+
+
+def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+    """Sticking the landing: the score term of log q, whose expectation is zero, is left out of the gradient.
+
+    At the exact posterior every sample's gradient with respect to q is then exactly zero.
+
+    Args:
+        model: a model whose q(z|x) can be reparameterised.
+        x: data of shape [B, D].
+        num_samples: number S of samples per datum.
+
+    Returns:
+        The evidence lower bound, [B], in nats.
+
+    References:
+        Roeder, Wu & Duvenaud (2017), equation 7.
+    """
+    q = _reparameterised(model.posterior(x), "stl")
+    z, _ = rsample_and_log_prob(q, (num_samples,))
+    return elbo(model.score(x, z, frozen(q).log_prob(z)))
+
+
+def _reparameterised(q: td.Distribution, estimator: str) -> td.Distribution:
+    if not q.has_rsample:
+        raise ValueError(
+            f"{estimator} needs a q(z|x) that can be reparameterised, and {type(q).__name__} cannot: "
+            "its gradient would silently leave out how q's parameters move the samples"
+        )
+    return q

@@ -1,0 +1,71 @@
+"""Rung (c): a latent of one or two dimensions under any decoder, by the trapezoid rule on a grid."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.distributions as td
+from torch import Tensor
+
+from vaecourse.exact.table import Table
+from vaecourse.model import LatentVariableModel
+
+_ELEMENTS = 2**24  # of the largest intermediate [K, chunk, D]: 128 MiB in float64
+
+
+@torch.no_grad()
+def quadrature(
+    model: LatentVariableModel, x: Tensor, num_points: int = 161, half_width: float = 8.0
+) -> Table:
+    r"""log p(x) = log of the integral of p(x, z) over z, and the posterior, on a regular grid.
+
+    For a smooth integrand that vanishes at the border the trapezoid rule converges faster than any power of the
+    spacing h: a Gaussian posterior of standard deviation s is integrated with relative error
+    :math:`2 e^{-2\pi^2 s^2/h^2}`, which is below 1e-8 once h <= s. Compare two values of ``num_points`` to see the error.
+
+    Args:
+        model: its prior and likelihood are used; z has one or two dimensions.
+        x: data of shape [B, D].
+        num_points: grid points per dimension, from -half_width to half_width.
+        half_width: where the grid ends, in units of z; N(0, I) holds 1.2e-15 of its mass beyond 8.
+
+    Returns:
+        The :class:`Table` of the posterior on K = num_points^L nodes, with log p(x) in nats, in the model's dtype.
+
+    Raises:
+        ValueError: z has more than two dimensions.
+    """
+    prior = model.prior()
+    dim = prior.event_shape[0]
+    if dim > 2:
+        raise ValueError(f"quadrature works for 1 or 2 latent dimensions, and this model has {dim}")
+    axis = torch.linspace(-half_width, half_width, num_points, dtype=x.dtype, device=x.device)
+    z = torch.cartesian_prod(*[axis] * dim).reshape(-1, dim)  # [K, L]
+    log_cell = dim * math.log(2 * half_width / (num_points - 1))
+
+    px_z = model.likelihood(z[:, None, :])  # decoded once; batch [K, 1]
+    log_prior = prior.log_prob(z)[:, None]
+    log_joint = log_prior + _log_likelihood(px_z, x)  # [K, B]
+    log_px = log_joint.logsumexp(0) + log_cell
+    return Table(z, log_joint + log_cell - log_px, log_px, log_cell)
+
+
+def _log_likelihood(px_z: td.Distribution, x: Tensor) -> Tensor:
+    """log p(x_b | z_k) for every pair, [K, B], of a likelihood with batch shape [K, 1]."""
+    base = getattr(px_z, "base_dist", None)
+    if isinstance(base, (td.Bernoulli, td.Binomial)):
+        # An exponential family in its natural parameter: log p(x|z) - log p(0|z) is linear in the logits, so that all
+        # pairs are one matrix product; what depends on x alone is read off at logits zero.
+        zero = torch.zeros_like(x[:1])
+        at_zero = td.Independent(
+            type(base)(**_count(base), logits=torch.zeros_like(x), validate_args=False), 1
+        )
+        log_base_measure = at_zero.log_prob(x) - at_zero.log_prob(zero)  # [B]
+        return px_z.log_prob(zero) + base.logits[:, 0] @ x.T + log_base_measure
+    chunk = max(1, _ELEMENTS // (px_z.batch_shape[0] * x.shape[1]))
+    return torch.cat([px_z.log_prob(part) for part in x.split(chunk)], 1)
+
+
+def _count(base: td.Distribution) -> dict[str, Tensor]:
+    return {"total_count": base.total_count.flatten()[0]} if isinstance(base, td.Binomial) else {}

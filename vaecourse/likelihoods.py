@@ -1,0 +1,107 @@
+"""Likelihoods p(x|z): a network gives the parameters, the distribution gives the nats, summed over the D dimensions."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributions as td
+from torch import Tensor, nn
+
+from vaecourse.distributions import Conditional
+
+
+class Bernoulli(Conditional):
+    r"""Binary pixels, :math:`p(x|z) = \prod_j \mathrm{Bern}(x_j; \sigma(f_j(z)))`, for x in {0, 1}.
+
+    Args:
+        net: the decoder, from z [..., L] to logits [..., D].
+    """
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution of x, event shape [D], given z of shape [..., L]."""
+        return td.Independent(td.Bernoulli(logits=self.net(c), validate_args=False), 1)
+
+
+class ContinuousBernoulli(Conditional):
+    r"""Grey values in [0, 1] with the normaliser that the Bernoulli log-loss leaves out there.
+
+    Args:
+        net: the decoder, from z [..., L] to logits [..., D].
+
+    References:
+        Loaiza-Ganem & Cunningham (2019), The continuous Bernoulli, equation 2.
+    """
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution of x, event shape [D], given z of shape [..., L]."""
+        return td.Independent(td.ContinuousBernoulli(logits=self.net(c), validate_args=False), 1)
+
+
+class Binomial(Conditional):
+    r"""Counts, :math:`p(x|z) = \prod_j \mathrm{Bin}(x_j; n, \sigma(f_j(z)))`, for x in {0, ..., n}.
+
+    Args:
+        net: the decoder, from z [..., L] to logits [..., D].
+        total_count: number n of trials of every dimension, 16 for the digits of scikit-learn.
+    """
+
+    def __init__(self, net: nn.Module, total_count: int):
+        super().__init__()
+        self.net = net
+        self.total_count = total_count
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution of x, event shape [D], given z of shape [..., L]."""
+        return td.Independent(td.Binomial(self.total_count, logits=self.net(c), validate_args=False), 1)
+
+
+class Gaussian(Conditional):
+    r"""Real values with one noise level, :math:`p(x|z) = \mathcal N(x; f(z), \sigma^2 I)`.
+
+    Args:
+        net: the decoder, from z [..., L] to means [..., D].
+        scale: the standard deviation sigma, in the data's units.
+        learn_scale: fit sigma (through its logarithm) by maximum likelihood along with the network.
+    """
+
+    def __init__(self, net: nn.Module, scale: float = 1.0, learn_scale: bool = False):
+        super().__init__()
+        if not scale > 0:
+            raise ValueError(f"scale must be above 0, and is {scale}")
+        self.net = net
+        log_scale = torch.tensor(float(scale)).log()
+        if learn_scale:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution of x, event shape [D], given z of shape [..., L]."""
+        return td.Independent(td.Normal(self.net(c), self.log_scale.exp(), validate_args=False), 1)
+
+
+def check_support(px_z: td.Distribution, x: Tensor) -> None:
+    """Refuse data that the likelihood gives no density: nats of such a pair mean nothing.
+
+    Args:
+        px_z: the likelihood at some z.
+        x: data [B, D] as they will be scored.
+
+    Raises:
+        ValueError: a value of ``x`` lies outside the support.
+    """
+    if px_z.event_shape != x.shape[-1:]:
+        raise ValueError(f"x has {x.shape[-1]} dimensions, and the likelihood scores {px_z.event_shape[0]}")
+    base = getattr(px_z, "base_dist", px_z)
+    if not bool(px_z.support.check(x).all()):
+        raise ValueError(
+            f"x must lie in the support of the likelihood, {type(base).__name__} with {base.support}, "
+            f"and has values in [{x.min():.4g}, {x.max():.4g}]: choose the data's protocol and the likelihood together"
+        )

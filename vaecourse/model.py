@@ -1,0 +1,90 @@
+"""The model and the draw: three slots, and samples of the third with their three log-densities."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.distributions as td
+from torch import Tensor, nn
+
+from vaecourse.distributions import Conditional, rsample_and_log_prob
+
+
+class Draw(NamedTuple):
+    """S samples of z for each of B data, with everything a bound needs; log-densities in nats."""
+
+    z: Tensor  # [S, B, L]
+    log_px_z: Tensor  # [S, B]
+    log_pz: Tensor  # [S, B]
+    log_qz_x: Tensor  # [S, B]
+
+    @property
+    def log_w(self) -> Tensor:
+        """The log importance weights, log p(x|z) + log p(z) - log q(z|x), of shape [S, B] in nats."""
+        return self.log_px_z + self.log_pz - self.log_qz_x
+
+
+class LatentVariableModel(nn.Module):
+    r"""A latent-variable model :math:`p(x, z) = p(z)\,p(x|z)` with an approximate posterior :math:`q(z|x)`.
+
+    Args:
+        prior: p(z), a conditional without context.
+        likelihood: p(x|z), a conditional on z.
+        posterior: q(z|x), a conditional on x; None where every draw brings its own q.
+
+    Example:
+        >>> import torch
+        >>> from vaecourse.likelihoods import Bernoulli
+        >>> from vaecourse.networks import MLP
+        >>> from vaecourse.posteriors import DiagonalGaussian
+        >>> from vaecourse.priors import StandardNormal
+        >>> model = LatentVariableModel(
+        ...     StandardNormal(2), Bernoulli(MLP(2, (16,), 64)), DiagonalGaussian(MLP(64, (16,), 4)))
+        >>> draw = model.draw(torch.zeros(10, 64), num_samples=5)
+        >>> draw.z.shape, draw.log_w.shape
+        (torch.Size([5, 10, 2]), torch.Size([5, 10]))
+    """
+
+    def __init__(self, prior: Conditional, likelihood: Conditional, posterior: Conditional | None = None):
+        super().__init__()
+        self.prior = prior
+        self.likelihood = likelihood
+        self.posterior = posterior
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) in nats, of shape [S, B], for x [B, D] and z [S, B, L]."""
+        return self.prior().log_prob(z) + self.likelihood(z).log_prob(x)
+
+    def draw(self, x: Tensor, num_samples: int = 1, q: td.Distribution | None = None) -> Draw:
+        """Samples z ~ q(z|x) with their densities.
+
+        Samples are reparameterised where q can be, so that gradients reach its parameters through z.
+
+        Args:
+            x: data of shape [B, D].
+            num_samples: number S of samples per datum.
+            q: a distribution over z with batch shape [B] to use in place of ``posterior(x)``.
+
+        Returns:
+            A :class:`Draw` of S samples per datum.
+        """
+        q = self._q(x) if q is None else q
+        if q.has_rsample:
+            z, log_qz_x = rsample_and_log_prob(q, (num_samples,))
+        else:
+            z = q.sample((num_samples,))
+            log_qz_x = q.log_prob(z)
+        return self.score(x, z, log_qz_x)
+
+    def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor) -> Draw:
+        """The draw of given samples z [S, B, L] whose log q(z|x) [S, B] is known."""
+        return Draw(z, self.likelihood(z).log_prob(x), self.prior().log_prob(z), log_qz_x)
+
+    def sample(self, num_samples: int) -> Tensor:
+        """Ancestral samples: z from the prior, then x from the likelihood, of shape [N, D]."""
+        return self.likelihood(self.prior().sample((num_samples,))).sample()
+
+    def _q(self, x: Tensor) -> td.Distribution:
+        if self.posterior is None:
+            raise ValueError("this model has no posterior: pass the distribution to draw from as q")
+        return self.posterior(x)

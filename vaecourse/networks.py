@@ -1,0 +1,84 @@
+"""Networks: plain functions from tensors to tensors, with no probability in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class MLP(nn.Sequential):
+    """A fully connected network that acts on the last dimension.
+
+    Args:
+        in_features: size of the input's last dimension.
+        hidden: sizes of the hidden layers; empty for an affine map.
+        out_features: size of the output's last dimension.
+        activation: makes the nonlinearity after each hidden layer.
+
+    Example:
+        >>> MLP(2, (8, 8), 3)(torch.zeros(5, 4, 2)).shape
+        torch.Size([5, 4, 3])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: Sequence[int],
+        out_features: int,
+        activation: Callable[[], nn.Module] = nn.Tanh,
+    ):
+        sizes = [in_features, *hidden]
+        layers: list[nn.Module] = []
+        for size_in, size_out in zip(sizes[:-1], sizes[1:]):
+            layers += [nn.Linear(size_in, size_out), activation()]
+        super().__init__(*layers, nn.Linear(sizes[-1], out_features))
+
+
+class Rescale(nn.Module):
+    """An affine change of units, (x - shift) / scale: how a network reads data that the likelihood scores as they are.
+
+    Args:
+        shift: what becomes zero, a number or a tensor that broadcasts against [..., D].
+        scale: what becomes one, likewise.
+
+    Example:
+        >>> Rescale(8.0, 8.0)(torch.tensor([0.0, 8.0, 16.0]))
+        tensor([-1.,  0.,  1.])
+    """
+
+    def __init__(self, shift: float | Tensor, scale: float | Tensor):
+        super().__init__()
+        self.register_buffer("shift", torch.as_tensor(shift))
+        self.register_buffer("scale", torch.as_tensor(scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rescaled input of the same shape."""
+        return (x - self.shift) / self.scale
+
+
+class LeadingDims(nn.Module):
+    """Lets a network that wants exactly one batch dimension see any number of them, such as [S, B].
+
+    Convolutions take [N, C, H, W] and nothing else; here all leading dimensions are folded into one and unfolded again.
+
+    Args:
+        net: a network from [N, *event] to [N, *result].
+        event_ndim: how many trailing dimensions make one input.
+
+    Example:
+        >>> LeadingDims(nn.Conv2d(1, 4, 3), event_ndim=3)(torch.zeros(6, 5, 1, 8, 8)).shape
+        torch.Size([6, 5, 4, 6, 6])
+    """
+
+    def __init__(self, net: nn.Module, event_ndim: int):
+        super().__init__()
+        self.net = net
+        self.event_ndim = event_ndim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Input [..., *event] to output [..., *result]."""
+        split = x.ndim - self.event_ndim
+        result = self.net(x.reshape(-1, *x.shape[split:]))
+        return result.reshape(*x.shape[:split], *result.shape[1:])

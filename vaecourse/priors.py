@@ -1,0 +1,47 @@
+"""Priors p(z): conditionals that need no context."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributions as td
+from torch import Tensor, nn
+
+from vaecourse.distributions import Conditional
+
+
+class StandardNormal(Conditional):
+    r"""The standard Gaussian :math:`p(z) = \mathcal N(z; 0, I)`.
+
+    Args:
+        dim: number L of latent dimensions.
+    """
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.register_buffer("loc", torch.zeros(dim))
+        self.register_buffer("scale", torch.ones(dim))
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution with event shape [L]; the context is not used."""
+        return td.Independent(td.Normal(self.loc, self.scale, validate_args=False), 1)
+
+
+class MixtureOfGaussians(Conditional):
+    r"""A learned mixture of diagonal Gaussians, :math:`p(z) = \sum_k \pi_k \mathcal N(z; \mu_k, \sigma_k^2)`.
+
+    Args:
+        num_components: number K of components.
+        dim: number L of latent dimensions.
+        spread: standard deviation of the initial means; components that start at one point stay at one point.
+    """
+
+    def __init__(self, num_components: int, dim: int, spread: float = 1.0):
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(num_components))
+        self.loc = nn.Parameter(spread * torch.randn(num_components, dim))
+        self.log_scale = nn.Parameter(torch.zeros(num_components, dim))
+
+    def forward(self, c: Tensor | None = None) -> td.MixtureSameFamily:
+        """The mixture with event shape [L]; the context is not used."""
+        components = td.Independent(td.Normal(self.loc, self.log_scale.exp()), 1)
+        return td.MixtureSameFamily(td.Categorical(logits=self.logits), components)
