@@ -62,7 +62,7 @@ class GaussianMixture(Mixture):
 
     Without a floor the likelihood has no maximum: a component that sits on one datum and shrinks raises it
     without end. The M step maximises over covariances whose eigenvalues are at least `variance_floor`.
-    Clipping the eigenvalues of the weighted sample covariance does so exactly, so the bound still never falls.
+    Clipping the eigenvalues of the weighted sample covariance does so exactly: the bound still never falls.
 
     Args:
         weights: pi, [K], positive, with sum 1.
@@ -125,8 +125,8 @@ class GaussianMixture(Mixture):
         scale_tril, info = torch.linalg.cholesky_ex(_at_least(covariances, self.variance_floor))
         if info.any():
             raise ValueError(
-                f"a component has collapsed onto {counts[info > 0][0]:.3g} data, whose covariance is singular, "
-                f"and variance_floor is {self.variance_floor}; the square of the data's resolution is a safe one"
+                f"a component has collapsed: the covariance of its {counts[info > 0][0]:.3g} data is singular, "
+                f"and variance_floor is {self.variance_floor}; the resolution of x, squared, is safe"
             )
         self.likelihood.means[alive] = means
         self.likelihood.scale_tril[alive] = scale_tril
