@@ -125,8 +125,8 @@ class GaussianMixture(Mixture):
         scale_tril, info = torch.linalg.cholesky_ex(_at_least(covariances, self.variance_floor))
         if info.any():
             raise ValueError(
-                f"a component has collapsed: the covariance of its {counts[info > 0][0]:.3g} data is singular, "
-                f"and variance_floor is {self.variance_floor}; the resolution of x, squared, is safe"
+                f"a component has collapsed: the covariance of its {counts[info > 0][0]:.3g} data is singular "
+                f"at variance_floor {self.variance_floor}; the resolution of x, squared, is safe"
             )
         self.likelihood.means[alive] = means
         self.likelihood.scale_tril[alive] = scale_tril
