@@ -1,8 +1,12 @@
 """Where tensors live: the one place that asks which accelerator there is."""
 
-import os
+from __future__ import annotations
 
-import torch
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def device() -> torch.device:
@@ -11,6 +15,8 @@ def device() -> torch.device:
     Returns:
         A ``torch.device``. ``VAECOURSE_DEVICE`` in the environment overrides the choice.
     """
+    import torch  # here, so that the command line answers before PyTorch is loaded
+
     if chosen := os.environ.get("VAECOURSE_DEVICE"):
         return torch.device(chosen)
     found = torch.accelerator.current_accelerator(check_available=True)

@@ -31,9 +31,7 @@ def report_chapters(plan: list[tuple[Chapter, dict[str, Any]]], out: Path, timeo
         for chapter, parameters in plan:
             progress.begin(chapter)
             try:
-                page = write_report(
-                    chapter, out, parameters=parameters, timeout=timeout, on_cell=progress.advance
-                )
+                page = write_report(chapter, out, parameters=parameters, timeout=timeout, on_cell=progress.advance)
             except ChapterFailed as failure:
                 failures[chapter.name] = str(failure)
             progress.end()
@@ -79,14 +77,10 @@ def refresh_chapters(chapters: list[Chapter], timeout: float | None) -> int:
                         )
                         notebook, missing = restated(finished, recorded(finished))
                         if missing:
-                            raise ChapterFailed(
-                                f"its prose marks numbers that no cell records: {', '.join(missing)}"
-                            )
+                            raise ChapterFailed(f"its prose marks numbers that no cell records: {', '.join(missing)}")
                         write(notebook, chapter.path)
                 partial.unlink(missing_ok=True)
-                progress.say(
-                    f"{chapter.name}: {finished.seconds:.1f} s, {finished.environment['peak_memory']} MiB"
-                )
+                progress.say(f"{chapter.name}: {finished.seconds:.1f} s, {finished.environment['peak_memory']} MiB")
             except ChapterFailed as failure:
                 failures[chapter.name] = str(failure)
             progress.end()
@@ -143,9 +137,7 @@ def index_page(out: Path, failures: dict[str, str]) -> str:
             title = f'<a href="{chapter.name}/{chapter.name}.html">{escape(metrics["title"])}</a>'
             facts = escape(" · ".join([*run_facts(metrics), metrics["finished"][:10]]))
         if chapter.name in failures:
-            facts += (
-                f'<br><strong class="failed">The latest run failed:</strong> {escape(failures[chapter.name])}'
-            )
+            facts += f'<br><strong class="failed">The latest run failed:</strong> {escape(failures[chapter.name])}'
         rows.append(f"<li><span>{chapter.number}</span><p>{title}<br><small>{facts}</small></p></li>")
     return page_of(COURSE, '<ol class="chapters">' + "\n".join(rows) + "</ol>")
 

@@ -42,14 +42,10 @@ class Parameter:
         if self.choices:
             words = "one of " + ", ".join(self.choices)
         else:
-            words = {"int": "an integer", "float": "a number", "str": "a text", "bool": "True or False"}[
-                self.type
-            ]
+            words = {"int": "an integer", "float": "a number", "str": "a text", "bool": "True or False"}[self.type]
         if self.low is not None and self.high is not None:
             words += (
-                f" from {self.low:g} to {self.high:g}"
-                if self.type == "float"
-                else f" from {self.low} to {self.high}"
+                f" from {self.low:g} to {self.high:g}" if self.type == "float" else f" from {self.low} to {self.high}"
             )
         elif self.low is not None:
             words += f" of at least {self.low}"
@@ -124,9 +120,7 @@ class Chapter:
         for name, text in given:
             if name not in self.parameters:
                 known = ", ".join(f"{p.name} ({p.allowed})" for p in self.parameters.values())
-                raise UsageError(
-                    f"chapter {self.name} has no parameter {name!r}: it takes {known or 'no parameters'}."
-                )
+                raise UsageError(f"chapter {self.name} has no parameter {name!r}: it takes {known or 'no parameters'}.")
             if name in values:
                 raise UsageError(f"parameter {name} is given twice: give it once.")
             values[name] = self.parameters[name].parse(text)
@@ -144,9 +138,7 @@ def all_chapters() -> list[Chapter]:
     folder = chapters_folder()
     paths = sorted(path for path in folder.glob("*.ipynb") if _CHAPTER_NAME.fullmatch(path.stem))
     if not paths:
-        raise UsageError(
-            f"no chapters in {folder}: run from a clone of the course or set VAECOURSE_CHAPTERS."
-        )
+        raise UsageError(f"no chapters in {folder}: run from a clone of the course or set VAECOURSE_CHAPTERS.")
     return [Chapter(path) for path in paths]
 
 
@@ -171,9 +163,7 @@ def find_chapter(key: str) -> Chapter:
 def title_of(notebook: nbformat.NotebookNode) -> str | None:
     """Return the text of the first heading of a notebook."""
     for cell in notebook.cells:
-        heading = (
-            re.search(r"^#\s+(.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
-        )
+        heading = re.search(r"^#\s+(.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
         if heading:
             return heading[1].strip()
     return None
@@ -197,9 +187,7 @@ def read_parameters(source: str, where: str) -> list[Parameter]:
     }
     parameters = []
     for node in ast.parse(source).body:
-        if not (
-            isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
-        ):
+        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
             continue
         name = node.targets[0].id
         try:

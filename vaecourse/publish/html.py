@@ -1,11 +1,15 @@
 """A chapter as one HTML page that needs nothing else: figures, mathematics and style are inside it."""
 
+import base64
 import copy
+import mimetypes
 import re
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.resources import files
+from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 from bs4 import BeautifulSoup, Comment
@@ -46,7 +50,7 @@ class Page:
         return stylesheet()
 
 
-def chapter_page(notebook: nbformat.NotebookNode, page: Page, folder: str) -> str:
+def chapter_page(notebook: nbformat.NotebookNode, page: Page, folder: Path) -> str:
     """Return the page of an executed chapter.
 
     Args:
@@ -57,14 +61,12 @@ def chapter_page(notebook: nbformat.NotebookNode, page: Page, folder: str) -> st
     exporter = HTMLExporter(
         template_name="page",
         extra_template_basedirs=[str(_ASSETS)],
-        embed_images=True,
-        exclude_anchor_links=False,
         anchor_link_text="",
     )
-    resources = {"metadata": {"path": str(folder)}, "page": page}
-    body, _ = exporter.from_notebook_node(_annotated(notebook), resources)
+    body, _ = exporter.from_notebook_node(_annotated(notebook), {"page": page})
     soup = BeautifulSoup(body, "html.parser")
     _relink(soup, page.links)
+    _embed(soup, Path(folder))
     _describe_run(soup, page)
     _contents(soup)
     for table in soup.select("table"):
@@ -109,9 +111,7 @@ def _annotated(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata["course"] = {"kind": kind, "stub": ""}
         if kind == "solution" and cell.cell_type == "code":
             cell.metadata.course.stub = _stub(cell.source)
-            cell.source = re.sub(
-                r"^[ \t]*### (BEGIN|END) SOLUTION[^\n]*\n?", "", cell.source, flags=re.MULTILINE
-            )
+            cell.source = re.sub(r"^[ \t]*### (BEGIN|END) SOLUTION[^\n]*\n?", "", cell.source, flags=re.MULTILINE)
         if cell.cell_type == "code":
             cell.outputs = _captioned(cell.outputs)
     return notebook
@@ -127,7 +127,7 @@ def _kind(cell: nbformat.NotebookNode) -> str:
         return "check"
     if "hide-input" in tags:
         return "folded"
-    if cell.cell_type == "markdown" and re.match(r"#{2,4}\s+Exercise\s+\d", cell.source):
+    if cell.cell_type == "markdown" and re.match(r"(#{2,4}\s+|\*\*)Exercise\s+\d", cell.source):
         return "exercise"
     return "parameters" if {"parameters", "injected-parameters"} & set(tags) else "plain"
 
@@ -144,11 +144,7 @@ def _captioned(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNo
     for output in outputs:
         data = output.get("data", {})
         text = data.get("text/markdown", "")
-        if (
-            kept
-            and _CAPTION.match(text)
-            and any(mime.startswith("image/") for mime in kept[-1].get("data", {}))
-        ):
+        if kept and _CAPTION.match(text) and any(mime.startswith("image/") for mime in kept[-1].get("data", {})):
             kept[-1].metadata["caption"] = text
             continue
         if any(mime.startswith("application/vnd.vaecourse.") for mime in data):
@@ -168,6 +164,15 @@ def _relink(soup: BeautifulSoup, links: dict[str, str]) -> None:
             anchor["href"] = links[name] + (f"#{fragment}" if fragment else "")
         else:
             anchor.unwrap()
+
+
+def _embed(soup: BeautifulSoup, folder: Path) -> None:
+    """Put local pictures into the page. (Nbconvert's own way closes every ``<details>`` too early.)"""
+    for image in soup.select("img[src]"):
+        path = folder / unquote(image["src"])
+        if not re.match(r"[a-z]+:", image["src"]) and path.is_file():
+            kind = mimetypes.guess_type(path.name)[0] or "image/png"
+            image["src"] = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _describe_run(soup: BeautifulSoup, page: Page) -> None:
@@ -217,8 +222,6 @@ def external_assets(page: str) -> list[str]:
         for tag in soup.select(f"[{attribute}]")
     ]
     loading += [link.get("href", "") for link in soup.select("link[href], image[href], use[href]")]
-    styles = " ".join(
-        [tag.get_text() for tag in soup.select("style")] + [t["style"] for t in soup.select("[style]")]
-    )
+    styles = " ".join([tag.get_text() for tag in soup.select("style")] + [t["style"] for t in soup.select("[style]")])
     loading += re.findall(r"""(?:@import\s+|url\()\s*["']?([^"')\s]+)""", styles)
     return [address for address in loading if not address.startswith(("data:", "#"))]

@@ -45,9 +45,7 @@ def write_report(
     out = Path(out).resolve()
     out.mkdir(parents=True, exist_ok=True)
     _recover(out / chapter.name)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{chapter.name}.", dir=out, ignore_cleanup_errors=True
-    ) as scratch:
+    with tempfile.TemporaryDirectory(prefix=f".{chapter.name}.", dir=out, ignore_cleanup_errors=True) as scratch:
         with keeping_partial(Path(scratch), out / f"{chapter.name}.partial.ipynb"):
             finished = run_notebook(
                 chapter.read(),
@@ -132,7 +130,7 @@ def render(chapter: Chapter, folder: Path, out: Path) -> None:
 
     notebook = nbformat.read(folder / f"{chapter.name}.ipynb", as_version=4)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    page = chapter_page(notebook, _page(chapter, metrics, out), str(chapter.path.parent))
+    page = chapter_page(notebook, _page(chapter, metrics, out), chapter.path.parent)
     write_text(page, folder / f"{chapter.name}.html")
 
 

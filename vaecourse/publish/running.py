@@ -130,9 +130,7 @@ def run_notebook(
         raise ChapterFailed(f"the time limit of {timeout:g} s was reached {watch.where}") from error
     seconds = time.monotonic() - start
     ran = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in executed.cells)
-    reports = [
-        o.data[ENVIRONMENT_MIME] for o in executed.cells[-1].outputs if ENVIRONMENT_MIME in o.get("data", {})
-    ]
+    reports = [o.data[ENVIRONMENT_MIME] for o in executed.cells[-1].outputs if ENVIRONMENT_MIME in o.get("data", {})]
     if watch.finished != ran or len(reports) != 1:
         raise ChapterFailed(f"the run ended early, without an error, {watch.where}")
     executed.cells = executed.cells[:-1]
