@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -99,6 +100,8 @@ def _freeze(value: Any, seen: dict[int, Any]) -> Any:
         result = type(value)(_freeze(part, seen) for part in value)
     elif isinstance(value, dict):
         result = type(value)((name, _freeze(part, seen)) for name, part in value.items())
+    elif isinstance(value, weakref.ref):  # a transform's own inverse: forgotten, or it would lead back to live tensors
+        result = None
     else:
         result = value
     seen[id(value)] = result

@@ -54,9 +54,7 @@ def importance_log_likelihood(
     check_support(model.likelihood(model.prior().sample((1,))), x)
     samples_at_once = min(num_samples, chunk_size)
     log_px, ess = [], []
-    for part in tqdm(
-        x.split(max(1, chunk_size // samples_at_once)), disable=not progress, unit="batch", leave=False
-    ):
+    for part in tqdm(x.split(max(1, chunk_size // samples_at_once)), disable=not progress, unit="batch", leave=False):
         q = model.posterior(part)
         log_sum = part.new_full((len(part),), -math.inf, dtype=torch.float64)  # log of the sum of w
         log_squares = log_sum  # log of the sum of w^2

@@ -99,9 +99,19 @@ def check_support(px_z: td.Distribution, x: Tensor) -> None:
     """
     if px_z.event_shape != x.shape[-1:]:
         raise ValueError(f"x has {x.shape[-1]} dimensions, and the likelihood scores {px_z.event_shape[0]}")
-    base = getattr(px_z, "base_dist", px_z)
     if not bool(px_z.support.check(x).all()):
+        base = getattr(px_z, "base_dist", px_z)
+        outside = x[~base.support.check(x)]  # of each pixel, or of each datum where the pixels do not factorise
         raise ValueError(
-            f"x must lie in the support of the likelihood, {type(base).__name__} with {base.support}, "
-            f"and has values in [{x.min():.4g}, {x.max():.4g}]: choose the data's protocol and the likelihood together"
+            f"x must lie in the support of the likelihood, {type(base).__name__} on {_in_words(base.support)}, and has "
+            f"values such as {outside.flatten()[0]:.4g}: choose the data's protocol and the likelihood together"
         )
+
+
+def _in_words(support: td.constraints.Constraint) -> str:
+    name = type(support).__name__.strip("_")
+    name = {"Boolean": "0 and 1", "IntegerInterval": "the integers", "Interval": "the interval"}.get(name, name)
+    if not hasattr(support, "upper_bound"):
+        return name
+    low, high = (torch.as_tensor(bound).max().item() for bound in (support.lower_bound, support.upper_bound))
+    return f"{name} {low:g}..{high:g}"

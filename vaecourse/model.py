@@ -68,6 +68,8 @@ class LatentVariableModel(nn.Module):
         Returns:
             A :class:`Draw` of S samples per datum.
         """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
         q = self._q(x) if q is None else q
         if q.has_rsample:
             z, log_qz_x = rsample_and_log_prob(q, (num_samples,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -31,7 +32,7 @@ class MLP(nn.Sequential):
     ):
         sizes = [in_features, *hidden]
         layers: list[nn.Module] = []
-        for size_in, size_out in zip(sizes[:-1], sizes[1:]):
+        for size_in, size_out in itertools.pairwise(sizes):
             layers += [nn.Linear(size_in, size_out), activation()]
         super().__init__(*layers, nn.Linear(sizes[-1], out_features))
 

@@ -49,9 +49,7 @@ def use_style() -> None:
             "axes.spines.right": False,
             "axes.linewidth": 0.8,
             "mathtext.fontset": "cm",
-            "axes.prop_cycle": plt.cycler(
-                color=[colour[k] for k in ("p", "q", "truth", "bound", "other", "light")]
-            ),
+            "axes.prop_cycle": plt.cycler(color=[colour[k] for k in ("p", "q", "truth", "bound", "other", "light")]),
         },
     )
 
@@ -72,9 +70,7 @@ def show(fig: Figure, caption: str, alt: str) -> None:
     if fig.get_figwidth() > WIDTH + 1e-6:
         raise ValueError(f"fig must be at most {WIDTH} inches wide, and is {fig.get_figwidth():.2f}")
     if not caption.startswith("Figure ") or not alt.strip():
-        raise ValueError(
-            'a figure needs a caption that starts with "Figure <chapter>.<number>." and alt text'
-        )
+        raise ValueError('a figure needs a caption that starts with "Figure <chapter>.<number>." and alt text')
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png")
     plt.close(fig)
@@ -84,9 +80,7 @@ def show(fig: Figure, caption: str, alt: str) -> None:
     display(Markdown(f"**{number}.** {text}"))
 
 
-def tile(
-    images: Tensor | np.ndarray, columns: int | None = None, pad: int = 1, fill: float = np.nan
-) -> np.ndarray:
+def tile(images: Tensor | np.ndarray, columns: int | None = None, pad: int = 1, fill: float = np.nan) -> np.ndarray:
     """Many small images as one array, row by row.
 
     Args:

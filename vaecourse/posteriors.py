@@ -49,10 +49,9 @@ class FullCovarianceGaussian(Conditional):
     def forward(self, c: Tensor | None = None) -> td.MultivariateNormal:
         """The distribution of z, event shape [L], given x of shape [..., D]."""
         outputs = self.net(c)
-        if outputs.shape[-1] != self.num_outputs(self.dim):
-            raise ValueError(
-                f"net must give {self.num_outputs(self.dim)} outputs for dim = {self.dim}, and gives {outputs.shape[-1]}"
-            )
+        needed = self.num_outputs(self.dim)
+        if outputs.shape[-1] != needed:
+            raise ValueError(f"net must give {needed} outputs for dim = {self.dim}, and gives {outputs.shape[-1]}")
         loc, log_diagonal, entries = outputs.split([self.dim, self.dim, outputs.shape[-1] - 2 * self.dim], -1)
         scale_tril = log_diagonal.exp().diag_embed()
         scale_tril[..., self.below[0], self.below[1]] = entries

@@ -43,5 +43,6 @@ class MixtureOfGaussians(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.MixtureSameFamily:
         """The mixture with event shape [L]; the context is not used."""
-        components = td.Independent(td.Normal(self.loc, self.log_scale.exp()), 1)
-        return td.MixtureSameFamily(td.Categorical(logits=self.logits), components)
+        components = td.Independent(td.Normal(self.loc, self.log_scale.exp(), validate_args=False), 1)
+        weights = td.Categorical(logits=self.logits, validate_args=False)
+        return td.MixtureSameFamily(weights, components, validate_args=False)

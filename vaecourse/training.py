@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_model
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -31,8 +33,8 @@ Bound = Callable[[LatentVariableModel, Tensor], Tensor]
 class History:
     """What happened, one record per epoch; nats per datum.
 
-    Each record holds ``epoch``, ``bound`` (mean over the epoch's batches, as the parameters move), ``seconds`` since the
-    start and, where there are validation data, ``valid_bound``, ``rate`` and ``distortion`` of the same seeded draw.
+    Each record holds ``epoch``, ``bound`` (mean over the epoch's batches, as the parameters move), ``seconds`` since
+    the start and, where there are validation data, ``valid_bound``, ``rate`` and ``distortion``.
     """
 
     records: list[dict] = field(default_factory=list)
@@ -88,6 +90,7 @@ def fit(
         FloatingPointError: the bound became infinite or not a number.
     """
     _check(num_epochs=num_epochs, batch_size=batch_size, learning_rate=learning_rate)
+    _check(gradient_clip=gradient_clip, patience=patience)
     if schedule not in (None, "cosine"):
         raise ValueError(f'schedule must be None or "cosine", and is {schedule!r}')
     if patience is not None and valid is None:
@@ -98,24 +101,20 @@ def fit(
     train = train.to(device)
     generator = torch.Generator(device).manual_seed(seed)
     x_valid = None if valid is None else valid.to(device).realise(seed)
-    check_support(model.likelihood(model.prior().sample((1,))), train.batch(torch.arange(1), generator))
 
     modules = [model, bound] if isinstance(bound, nn.Module) else [model]
     parameters = list(itertools.chain.from_iterable(module.parameters() for module in modules))
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     num_batches = math.ceil(len(train) / batch_size)
-    scheduler = (
-        torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_epochs * num_batches) if schedule else None
-    )
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_epochs * num_batches) if schedule else None
 
     history, best = History(), None
     start = time.perf_counter()
-    devices = [device] if device.type != "cpu" else []
     with (
-        torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"),
+        _seeded(seed, device),
         tqdm(total=num_epochs, unit="epoch", disable=not progress) as bar,
     ):
-        torch.manual_seed(seed)
+        check_support(model.likelihood(model.prior().sample((1,))), train.batch(slice(1)))
         try:
             for epoch in range(1, num_epochs + 1):
                 model.train()
@@ -134,13 +133,15 @@ def fit(
                         scheduler.step()
                     total += values.detach().sum()
                 record = {"epoch": epoch, "bound": total.item() / len(train)}
-                if not math.isfinite(record["bound"]):
-                    raise FloatingPointError(
-                        f"the bound is {record['bound']} in epoch {epoch}: try a smaller learning_rate than "
-                        f"{learning_rate:g}, or gradient_clip"
-                    )
                 if x_valid is not None:
                     record |= _validate(model, bound, x_valid, seed)
+                value = record["bound"] + record.get("valid_bound", 0.0)
+                if not math.isfinite(value):
+                    raise FloatingPointError(
+                        f"the bound is {value} in epoch {epoch}: try a smaller learning_rate than {learning_rate:g}, "
+                        "or gradient_clip"
+                    )
+                if x_valid is not None:
                     if best is None or record["valid_bound"] > best[0]:
                         best = record["valid_bound"], copy.deepcopy(model.state_dict())
                         history.best_epoch = epoch
@@ -162,9 +163,7 @@ def _validate(model: LatentVariableModel, bound: Bound, x: Tensor, seed: int) ->
     """The bound, and rate and distortion of one draw, under noise that is the same in every epoch."""
     model.eval()
     sums: dict[str, Tensor] = {"valid_bound": 0.0, "rate": 0.0, "distortion": 0.0}
-    devices = [x.device] if x.device.type != "cpu" else []
-    with torch.random.fork_rng(devices, device_type=x.device.type if devices else "cuda"):
-        torch.manual_seed(seed)
+    with _seeded(seed, x.device):
         for part in x.split(1000):
             draw = model.draw(part)
             sums["valid_bound"] += bound(model, part).sum().item()
@@ -173,9 +172,22 @@ def _validate(model: LatentVariableModel, bound: Bound, x: Tensor, seed: int) ->
     return {name: value / len(x) for name, value in sums.items()}
 
 
-def _check(**values: float) -> None:
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's random state set by a seed for a while, then given back as it was."""
+    modules = [torch] if device.type == "cpu" else [torch, torch.get_device_module(device)]
+    states = [module.get_rng_state() for module in modules]
+    try:
+        torch.manual_seed(seed)
+        yield
+    finally:
+        for module, state in zip(modules, states):
+            module.set_rng_state(state)
+
+
+def _check(**values: float | None) -> None:
     for name, value in values.items():
-        if not value > 0:
+        if value is not None and not value > 0:
             raise ValueError(f"{name} must be above 0, and is {value}")
 
 
@@ -188,9 +200,16 @@ def save_checkpoint(model: nn.Module, path: str | Path, **notes) -> None:
         notes: anything JSON can hold, such as ``num_epochs=20``.
     """
     path = Path(path)
+    tensors, seen = {}, set()
+    for name, value in model.state_dict().items():
+        storage = value.data_ptr(), value.shape, value.stride()
+        if not value.numel() or storage not in seen:
+            tensors[name] = value.contiguous()
+        seen.add(storage)
+    metadata = {"notes": json.dumps(notes), "sha256": _digest(tensors)}
     temporary = path.with_name(path.name + f".{os.getpid()}.part")
     try:
-        save_model(model, str(temporary), metadata={"notes": json.dumps(notes)})
+        save_file(tensors, str(temporary), metadata=metadata)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -212,16 +231,21 @@ def load_checkpoint(model: nn.Module, path: str | Path) -> dict:
     try:
         with safe_open(str(path), framework="pt") as file:
             stored = {name: file.get_tensor(name) for name in file.keys()}
-            notes = json.loads((file.metadata() or {}).get("notes", "{}"))
+            metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} cannot be read as a checkpoint: {error}") from error
+    if metadata.get("sha256") != _digest(stored):
+        raise ValueError(f"{path} is damaged or was not written by save_checkpoint: its checksum is wrong")
     own = model.state_dict()
     wrong = [name for name, value in stored.items() if name not in own or own[name].shape != value.shape]
     shared = {value.data_ptr() for name, value in own.items() if name in stored}
     missing = [name for name, value in own.items() if name not in stored and value.data_ptr() not in shared]
     if wrong or missing:
-        raise ValueError(
-            f"{path} holds another architecture: it differs at {', '.join((wrong + missing)[:3])}"
-        )
+        raise ValueError(f"{path} holds another architecture: it differs at {', '.join((wrong + missing)[:3])}")
     model.load_state_dict(stored, strict=False)
-    return notes
+    return json.loads(metadata["notes"])
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and values: safetensors itself would read a flipped bit as a number."""
+    return hashlib.sha256(save(tensors)).hexdigest()

@@ -29,16 +29,15 @@ class LinearGaussianPosterior(Conditional):
         """The distribution of z, event shape [L], given x of shape [..., D]."""
         weight, bias = self.likelihood.net.weight, self.likelihood.net.bias  # [D, L], [D]
         variance = (2 * self.likelihood.log_scale).exp()
-        precision = (
-            torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
-            + weight.T @ weight / variance
-        )
+        precision = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device) + weight.T @ weight / variance
         loc = torch.linalg.solve(precision, ((c - bias) @ weight / variance).unsqueeze(-1)).squeeze(-1)
         return td.MultivariateNormal(loc, precision_matrix=precision)
 
 
 def linear_gaussian(weight: Tensor, bias: Tensor, scale: float) -> LatentVariableModel:
-    r"""The model :math:`z \sim \mathcal N(0, I)`, :math:`x|z \sim \mathcal N(Wz + b, \sigma^2 I)` with its exact posterior.
+    r"""The linear-Gaussian model and its exact posterior.
+
+    .. math:: z \sim \mathcal N(0, I), \qquad x|z \sim \mathcal N(Wz + b, \sigma^2 I)
 
     Args:
         weight: W of shape [D, L].
@@ -60,9 +59,7 @@ def linear_gaussian(weight: Tensor, bias: Tensor, scale: float) -> LatentVariabl
     decoder.weight = nn.Parameter(weight.clone())
     decoder.bias = nn.Parameter(bias.clone())
     likelihood = Gaussian(decoder, scale)
-    model = LatentVariableModel(
-        StandardNormal(weight.shape[1]), likelihood, LinearGaussianPosterior(likelihood)
-    )
+    model = LatentVariableModel(StandardNormal(weight.shape[1]), likelihood, LinearGaussianPosterior(likelihood))
     return model.to(weight.dtype)
 
 
@@ -73,7 +70,5 @@ def linear_gaussian_marginal(model: LatentVariableModel) -> td.MultivariateNorma
         model: made by :func:`linear_gaussian`; its posterior slot may hold anything.
     """
     weight, bias = model.likelihood.net.weight, model.likelihood.net.bias
-    noise = (2 * model.likelihood.log_scale).exp() * torch.eye(
-        len(bias), dtype=bias.dtype, device=bias.device
-    )
+    noise = (2 * model.likelihood.log_scale).exp() * torch.eye(len(bias), dtype=bias.dtype, device=bias.device)
     return td.MultivariateNormal(bias, weight @ weight.T + noise)

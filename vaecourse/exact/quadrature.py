@@ -15,14 +15,13 @@ _ELEMENTS = 2**24  # of the largest intermediate [K, chunk, D]: 128 MiB in float
 
 
 @torch.no_grad()
-def quadrature(
-    model: LatentVariableModel, x: Tensor, num_points: int = 161, half_width: float = 8.0
-) -> Table:
+def quadrature(model: LatentVariableModel, x: Tensor, num_points: int = 161, half_width: float = 8.0) -> Table:
     r"""log p(x) = log of the integral of p(x, z) over z, and the posterior, on a regular grid.
 
     For a smooth integrand that vanishes at the border the trapezoid rule converges faster than any power of the
     spacing h: a Gaussian posterior of standard deviation s is integrated with relative error
-    :math:`2 e^{-2\pi^2 s^2/h^2}`, which is below 1e-8 once h <= s. Compare two values of ``num_points`` to see the error.
+    :math:`2 e^{-2\pi^2 s^2/h^2}`, which is below 1e-8 once h <= s. Two values of ``num_points``
+    show the error.
 
     Args:
         model: its prior and likelihood are used; z has one or two dimensions.
@@ -58,9 +57,7 @@ def _log_likelihood(px_z: td.Distribution, x: Tensor) -> Tensor:
         # An exponential family in its natural parameter: log p(x|z) - log p(0|z) is linear in the logits, so that all
         # pairs are one matrix product; what depends on x alone is read off at logits zero.
         zero = torch.zeros_like(x[:1])
-        at_zero = td.Independent(
-            type(base)(**_count(base), logits=torch.zeros_like(x), validate_args=False), 1
-        )
+        at_zero = td.Independent(type(base)(**_count(base), logits=torch.zeros_like(x), validate_args=False), 1)
         log_base_measure = at_zero.log_prob(x) - at_zero.log_prob(zero)  # [B]
         return px_z.log_prob(zero) + base.logits[:, 0] @ x.T + log_base_measure
     chunk = max(1, _ELEMENTS // (px_z.batch_shape[0] * x.shape[1]))
