@@ -25,6 +25,7 @@ def report_chapters(plan: list[tuple[Chapter, dict[str, Any]]], out: Path, timeo
     Returns:
         The exit code: 0 if every chapter ran to its end, else 1.
     """
+    out = Path(out).resolve()
     failures: dict[str, str] = {}
     page = None
     with _Progress([chapter for chapter, _ in plan]) as progress:

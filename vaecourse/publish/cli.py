@@ -29,7 +29,7 @@ def _plain_errors(command: Callable[..., int | None]) -> Callable[..., NoReturn]
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> NoReturn:
         # A polite request to stop is treated like Ctrl-C: nothing half-written is left behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             sys.exit(command(*args, **kwargs) or 0)
         except UsageError as error:
@@ -41,6 +41,8 @@ def _plain_errors(command: Callable[..., int | None]) -> Callable[..., NoReturn]
                 file=sys.stderr,
             )
             sys.exit(130)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     return run
 

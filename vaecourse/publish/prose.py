@@ -11,6 +11,7 @@ from vaecourse.publish.record import DATA_MIME, RECORD_MIME
 _MARKED = re.compile(
     r"(?P<number>[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+−]?\d+)?)"
     r"(?P<marker><!--\s*record:\s*(?P<name>\w+)\s*-->)"
+    r"(?:\\\*)?"  # the star of an earlier run that did not record it
 )
 
 
@@ -70,7 +71,7 @@ def restate(markdown: str, records: Mapping[str, Mapping[str, Any]]) -> tuple[st
         name = match["name"]
         if name not in records:
             missing.append(name)
-            return match[0] + "\\*"
+            return match["number"] + match["marker"] + "\\*"
         return MarkedNumber(match["number"], name).stated(records[name]["value"]) + match["marker"]
 
     return _MARKED.sub(replaced, markdown), missing

@@ -1,5 +1,6 @@
 """Executed reports: a chapter run to its end becomes a notebook, a page and metrics, all or nothing."""
 
+import copy
 import json
 import shutil
 import tempfile
@@ -83,13 +84,13 @@ class keeping_partial:
 
 def restated(finished: Finished, records: dict[str, Any]) -> tuple[nbformat.NotebookNode, list[str]]:
     """Return the executed notebook with its prose numbers as recorded, and the names it did not record."""
-    notebook = normalised(finished.notebook)
+    notebook = copy.deepcopy(finished.notebook)
     missing: list[str] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source, names = restate(cell.source, records)
             missing += names
-    return notebook, missing
+    return normalised(notebook), missing  # cell ids follow from the text, so they come last
 
 
 def recorded(finished: Finished) -> dict[str, dict[str, Any]]:

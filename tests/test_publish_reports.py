@@ -1,0 +1,328 @@
+"""Reports: what a finished run leaves, and that a run which did not finish is never mistaken for one."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from click.testing import CliRunner
+from nbformat import v4
+
+from vaecourse.publish import reports
+from vaecourse.publish.chapters import find_chapter
+from vaecourse.publish.cli import app
+from vaecourse.publish.html import external_assets
+
+SAMPLE = Path(__file__).parent / "fixtures" / "sample_chapter.md"
+
+
+def chapter(*cells, title="A chapter"):
+    return v4.new_notebook(cells=[v4.new_markdown_cell(f"# {title}"), *map(v4.new_code_cell, cells)])
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def metrics_of(out, name):
+    return json.loads((out / name / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of chapters, and a working folder beside it."""
+    chapters = tmp_path / "chapters"
+    chapters.mkdir()
+    monkeypatch.setenv("VAECOURSE_CHAPTERS", str(chapters))
+    monkeypatch.chdir(tmp_path)
+    return chapters
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """Reports of a course in which the chapter before the last fails: (result of --all, folder of reports)."""
+    root = tmp_path_factory.mktemp("course")
+    chapters = root / "chapters"
+    chapters.mkdir()
+    nbformat.write(jupytext.read(SAMPLE), chapters / "08_sample.ipynb")
+    nbformat.write(chapter("x = 1", "assert x == 2, 'not two'", "y = 3"), chapters / "09_next.ipynb")
+    last = chapter("import sys, os", "print(sys.executable, os.getcwd(), os.environ['TQDM_DISABLE'])", title="Last")
+    last.cells[0].source += "\n\nAfter [the sample](08_sample.ipynb)."
+    nbformat.write(last, chapters / "10_last.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAECOURSE_CHAPTERS", str(chapters))
+        # A kernel of another environment under the usual name must not be the one that runs.
+        foreign = root / "jupyter" / "kernels" / "python3"
+        foreign.mkdir(parents=True)
+        spec = {"argv": ["false"], "display_name": "Elsewhere", "language": "python"}
+        (foreign / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+        patch.setenv("JUPYTER_DATA_DIR", str(root / "jupyter"))
+        patch.setenv("JUPYTER_PATH", str(root / "jupyter"))
+        result = run("report", "--all", "--out", root / "reports")
+    return result, root / "reports", chapters
+
+
+def test_all_goes_on_past_a_failure_and_says_so_at_the_end(course):
+    result, out, _ = course
+    assert result.exit_code == 1
+    assert "09_next failed: AssertionError: not two in code cell 2 (`assert x == 2, 'not two'`)." in result.stdout
+    assert "2 of 3 chapters reported" in result.stdout
+    assert sorted(path.name for path in out.iterdir()) == [
+        "08_sample",
+        "09_next.partial.ipynb",
+        "10_last",
+        "index.html",
+    ]
+
+
+def test_a_report_is_a_notebook_a_page_and_metrics(course):
+    _, out, _ = course
+    assert sorted(path.name for path in (out / "08_sample").iterdir()) == [
+        "08_sample.html",
+        "08_sample.ipynb",
+        "metrics.json",
+    ]
+
+
+def test_metrics_hold_records_parameters_data_and_environment(course):
+    metrics = metrics_of(course[1], "08_sample")
+    log_px = math.lgamma(8) + math.lgamma(4) - math.lgamma(12)
+    assert metrics["records"] == {
+        "log_evidence": {"value": log_px, "se": 0.0321, "unit": "nats"},
+        "num_heads": {"value": 7, "se": None, "unit": ""},
+    }
+    assert metrics["parameters"] == {"tier": "quick", "seed": 0, "num_heads": None, "strength": 1.0}
+    assert (metrics["chapter"], metrics["tier"], metrics["seed"], metrics["changed"]) == ("08_sample", "quick", 0, [])
+    assert metrics["data"] == [{"name": "tosses", "split": "train", "protocol": "binary", "size": 10}]
+    assert metrics["not_recorded"] == []
+    assert set(metrics["versions"]) == {"python", "vaecourse", "torch", "numpy"}
+    assert metrics["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert metrics["device"] == "cpu"
+    assert 0 < metrics["seconds"] < 600
+    assert metrics["finished"].endswith("+00:00")
+
+
+def test_the_kernel_is_this_interpreter_in_the_chapters_folder_without_bars(course):
+    _, out, chapters = course
+    notebook = nbformat.read(out / "10_last" / "10_last.ipynb", as_version=4)
+    assert notebook.cells[-1].outputs[0].text.split() == [sys.executable, str(chapters), "1"]
+
+
+def test_the_executed_notebook_is_in_stored_form_without_the_closing_cell(course):
+    notebook = nbformat.read(course[1] / "08_sample" / "08_sample.ipynb", as_version=4)
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert not any("vaecourse.publish.environment" in cell.source for cell in notebook.cells)
+    assert "papermill" not in notebook.metadata
+
+
+def test_the_index_lists_reports_and_the_failure(course):
+    index = (course[1] / "index.html").read_text(encoding="utf-8")
+    assert 'href="08_sample/08_sample.html"' in index
+    assert 'href="10_last/10_last.html"' in index
+    assert "09_next/" not in index
+    assert "The latest run failed:</strong> AssertionError: not two" in index
+    assert external_assets(index) == []
+
+
+def test_the_partial_notebook_says_why_and_shows_how_far_it_came(course):
+    partial = nbformat.read(course[1] / "09_next.partial.ipynb", as_version=4)
+    assert partial.cells[0].source.startswith("**This run did not finish:** AssertionError: not two in code cell 2")
+    code = [cell for cell in partial.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, None]
+    assert code[1].outputs[0].ename == "AssertionError"
+
+
+def test_parameters_reach_the_run_and_the_prose_states_its_numbers(folder):
+    nbformat.write(jupytext.read(SAMPLE), folder / "08_sample.ipynb")
+    result = run("report", "sample", "-p", "num_heads", "9", "-p", "strength", "2", "--out", "out")
+    assert result.exit_code == 0, result.stdout
+    page = Path("out/08_sample/08_sample.html").resolve()
+    assert result.stdout == f"The report is in {page}\n"
+    metrics = metrics_of(Path("out"), "08_sample")
+    evidence = 2 * (math.lgamma(10) + math.lgamma(4) - math.lgamma(14))
+    assert metrics["records"]["log_evidence"]["value"] == evidence
+    assert metrics["changed"] == ["num_heads", "strength"]
+    assert metrics["parameters"] == {"tier": "quick", "seed": 0, "num_heads": 9, "strength": 2.0}
+    restated = f"The evidence is −{-evidence:.2f}<!--record:log_evidence--> nats after 9<!--record:num_heads--> heads."
+    notebook = nbformat.read("out/08_sample/08_sample.ipynb", as_version=4)
+    assert any(restated in cell.source for cell in notebook.cells)
+    assert restated in page.read_text(encoding="utf-8")
+    assert "num_heads = 9" in page.read_text(encoding="utf-8")
+
+
+FAULTS = {
+    "an exception": ("1 / 0", "ZeroDivisionError: division by zero in code cell 3 (`1 / 0`)"),
+    "sys.exit": ("import sys\nsys.exit(0)", "the run ended early, without an error, in code cell 3 (`import sys`)"),
+    "exit": ("exit()", "exit() ended the run in code cell 3 (`exit()`)"),
+    "os._exit": ("\nimport os\nos._exit(0)", "the kernel died in code cell 3 (`import os`)"),
+    "SIGKILL": (
+        "import os; os.kill(os.getpid(), 9)",
+        "the kernel died in code cell 3 (`import os; os.kill(os.getpid(), 9)`)",
+    ),
+    "time-out": ("import time; time.sleep(60)", "the time limit of 4 s was reached in code cell 3"),
+    "a record twice": (
+        "from vaecourse.publish.record import record\nrecord('a', 1)\nrecord('a', 2)",
+        "the chapter records 'a' twice",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    """A good report of a chapter 04, to be put where a run that fails would write."""
+    root = tmp_path_factory.mktemp("earlier")
+    nbformat.write(chapter("x = 1"), root / "04_fault.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAECOURSE_CHAPTERS", str(root))
+        assert run("report", "4", "--out", root / "reports").exit_code == 0
+    return root / "reports" / "04_fault"
+
+
+def contents(report):
+    return {path.name: path.read_bytes() for path in report.iterdir()}
+
+
+@pytest.mark.parametrize(("cell", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_run_that_did_not_finish_is_never_a_report(folder, earlier, cell, message):
+    nbformat.write(chapter("x = 1", "print(x)", cell, "y = 2"), folder / "04_fault.ipynb")
+    out = folder.parent / "reports"
+    shutil.copytree(earlier, out / "04_fault")
+    limit = ["--timeout", "4"] if "sleep" in cell else []
+    result = run("report", "4", *limit)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"04_fault failed: {message}")
+    assert str(out / "04_fault.partial.ipynb") in result.stdout
+    assert contents(out / "04_fault") == contents(earlier)
+    assert sorted(path.name for path in out.iterdir()) == ["04_fault", "04_fault.partial.ipynb", "index.html"]
+    partial = nbformat.read(out / "04_fault.partial.ipynb", as_version=4)
+    assert partial.cells[0].source.startswith(f"**This run did not finish:** {message}")
+    assert partial.cells[3].outputs[0].text == "1\n"
+
+
+def test_a_good_run_replaces_the_report_and_removes_the_partial_notebook(folder, earlier):
+    nbformat.write(chapter("from vaecourse.publish.record import record", "record('a', 3)"), folder / "04_fault.ipynb")
+    out = folder.parent / "reports"
+    shutil.copytree(earlier, out / "04_fault")
+    (out / "04_fault" / "left_over.txt").write_text("of an earlier version")
+    (out / "04_fault.partial.ipynb").write_text("of an earlier failure")
+    assert run("report", "4").exit_code == 0
+    assert metrics_of(out, "04_fault")["records"]["a"]["value"] == 3
+    assert sorted(path.name for path in out.iterdir()) == ["04_fault", "index.html"]
+    assert len(contents(out / "04_fault")) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to another process are POSIX")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_run_leaves_the_earlier_report_and_no_kernel(folder, earlier, sent):
+    waiting = "import os, time\nopen('kernel', 'w').write(str(os.getpid()))\nos.rename('kernel', 'pid')\ntime.sleep(60)"
+    nbformat.write(chapter("x = 1", waiting), folder / "04_fault.ipynb")
+    out = folder.parent / "reports"
+    shutil.copytree(earlier, out / "04_fault")
+    command = [sys.executable, "-m", "vaecourse", "report", "4"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until((folder / "pid").exists)
+        process.send_signal(sent)
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1].startswith("Stopped: interrupted in code cell 2 (`import os, time`).")
+    assert "Traceback" not in stderr
+    assert contents(out / "04_fault") == contents(earlier)
+    assert sorted(path.name for path in out.iterdir()) == ["04_fault", "04_fault.partial.ipynb"]
+    kernel = int((folder / "pid").read_text())
+    wait_until(lambda: not alive(kernel))
+
+
+def wait_until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("failing", [1, 2], ids=["setting the old one aside", "bringing the new one in"])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_swap_that_stops_halfway_leaves_the_earlier_report(tmp_path, monkeypatch, failing, error):
+    target, fresh = tmp_path / "08_vae", tmp_path / "fresh"
+    for path, text in [(target, "old"), (fresh, "new")]:
+        path.mkdir()
+        (path / "metrics.json").write_text(text)
+    rename, calls = Path.rename, []
+
+    def stopping(path, destination):
+        calls.append(path)
+        if len(calls) == failing:
+            raise error
+        return rename(path, destination)
+
+    monkeypatch.setattr(Path, "rename", stopping)
+    with pytest.raises(error):
+        reports._swap(fresh, target)
+    assert (target / "metrics.json").read_text() == "old"
+    monkeypatch.undo()
+    reports._swap(fresh, target)
+    assert (target / "metrics.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["08_vae"]
+
+
+def test_a_report_set_aside_by_a_killed_swap_comes_back(tmp_path):
+    aside = tmp_path / ".08_vae.previous"
+    aside.mkdir()
+    (aside / "metrics.json").write_text("old")
+    reports._recover(tmp_path / "08_vae")
+    assert (tmp_path / "08_vae" / "metrics.json").read_text() == "old"
+
+
+def test_chapters_are_refreshed_in_place_and_the_second_time_nothing_changes(folder):
+    nbformat.write(jupytext.read(SAMPLE), folder / "08_sample.ipynb")
+    broken = json.dumps(chapter("x = 1", "1 / 0"))
+    (folder / "09_broken.ipynb").write_text(broken, encoding="utf-8")
+    stale = (folder / "08_sample.ipynb").read_text(encoding="utf-8").replace("−7.19<!--", "−1.23<!--")
+    (folder / "08_sample.ipynb").write_text(stale, encoding="utf-8")
+
+    result = run("chapters")
+    assert result.exit_code == 1
+    assert "09_broken failed: ZeroDivisionError" in result.stdout
+    assert (folder / "09_broken.ipynb").read_text(encoding="utf-8") == broken
+    first = (folder / "08_sample.ipynb").read_text(encoding="utf-8")
+    assert "−7.19<!--record:log_evidence-->" in first
+    assert "log_evidence = -7.19 ± 0.03 nats" in first
+    assert sorted(path.name for path in folder.iterdir()) == ["08_sample.ipynb", "09_broken.ipynb"]
+
+    assert run("chapters", "8").exit_code == 0
+    assert (folder / "08_sample.ipynb").read_text(encoding="utf-8") == first
+
+
+def test_a_chapter_whose_prose_marks_an_unrecorded_number_is_not_stored(folder):
+    marked = chapter("x = 1")
+    marked.cells[0].source += "\n\nIt is 3<!--record:nowhere--> nats."
+    nbformat.write(marked, folder / "04_marked.ipynb")
+    before = (folder / "04_marked.ipynb").read_bytes()
+    result = run("chapters", "4")
+    assert result.exit_code == 1
+    assert "04_marked failed: its prose marks numbers that no cell records: nowhere" in result.stdout
+    assert (folder / "04_marked.ipynb").read_bytes() == before
+
+
+def test_a_title_comes_from_the_first_heading(folder):
+    nbformat.write(chapter("x = 1", title="On coins"), folder / "04_fault.ipynb")
+    assert find_chapter("4").title == "On coins"
