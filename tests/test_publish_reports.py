@@ -2,12 +2,7 @@
 
 import json
 import math
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jupytext
@@ -16,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 from nbformat import v4
 
-from vaecourse.publish import reports
 from vaecourse.publish.chapters import find_chapter
 from vaecourse.publish.cli import app
 from vaecourse.publish.html import external_assets
@@ -157,139 +151,6 @@ def test_parameters_reach_the_run_and_the_prose_states_its_numbers(folder):
     assert any(restated in cell.source for cell in notebook.cells)
     assert restated in page.read_text(encoding="utf-8")
     assert "num_heads = 9" in page.read_text(encoding="utf-8")
-
-
-FAULTS = {
-    "an exception": ("1 / 0", "ZeroDivisionError: division by zero in code cell 3 (`1 / 0`)"),
-    "sys.exit": ("import sys\nsys.exit(0)", "the run ended early, without an error, in code cell 3 (`import sys`)"),
-    "exit": ("exit()", "exit() ended the run in code cell 3 (`exit()`)"),
-    "os._exit": ("\nimport os\nos._exit(0)", "the kernel died in code cell 3 (`import os`)"),
-    "SIGKILL": (
-        "import os; os.kill(os.getpid(), 9)",
-        "the kernel died in code cell 3 (`import os; os.kill(os.getpid(), 9)`)",
-    ),
-    "time-out": ("import time; time.sleep(60)", "the time limit of 4 s was reached in code cell 3"),
-    "a record twice": (
-        "from vaecourse.publish.record import record\nrecord('a', 1)\nrecord('a', 2)",
-        "the chapter records 'a' twice",
-    ),
-}
-
-
-@pytest.fixture(scope="module")
-def earlier(tmp_path_factory):
-    """A good report of a chapter 04, to be put where a run that fails would write."""
-    root = tmp_path_factory.mktemp("earlier")
-    nbformat.write(chapter("x = 1"), root / "04_fault.ipynb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VAECOURSE_CHAPTERS", str(root))
-        assert run("report", "4", "--out", root / "reports").exit_code == 0
-    return root / "reports" / "04_fault"
-
-
-def contents(report):
-    return {path.name: path.read_bytes() for path in report.iterdir()}
-
-
-@pytest.mark.parametrize(("cell", "message"), FAULTS.values(), ids=FAULTS)
-def test_a_run_that_did_not_finish_is_never_a_report(folder, earlier, cell, message):
-    nbformat.write(chapter("x = 1", "print(x)", cell, "y = 2"), folder / "04_fault.ipynb")
-    out = folder.parent / "reports"
-    shutil.copytree(earlier, out / "04_fault")
-    limit = ["--timeout", "4"] if "sleep" in cell else []
-    result = run("report", "4", *limit)
-    assert result.exit_code == 1
-    assert result.stdout.startswith(f"04_fault failed: {message}")
-    assert str(out / "04_fault.partial.ipynb") in result.stdout
-    assert contents(out / "04_fault") == contents(earlier)
-    assert sorted(path.name for path in out.iterdir()) == ["04_fault", "04_fault.partial.ipynb", "index.html"]
-    partial = nbformat.read(out / "04_fault.partial.ipynb", as_version=4)
-    assert partial.cells[0].source.startswith(f"**This run did not finish:** {message}")
-    assert partial.cells[3].outputs[0].text == "1\n"
-
-
-def test_a_good_run_replaces_the_report_and_removes_the_partial_notebook(folder, earlier):
-    nbformat.write(chapter("from vaecourse.publish.record import record", "record('a', 3)"), folder / "04_fault.ipynb")
-    out = folder.parent / "reports"
-    shutil.copytree(earlier, out / "04_fault")
-    (out / "04_fault" / "left_over.txt").write_text("of an earlier version")
-    (out / "04_fault.partial.ipynb").write_text("of an earlier failure")
-    assert run("report", "4").exit_code == 0
-    assert metrics_of(out, "04_fault")["records"]["a"]["value"] == 3
-    assert sorted(path.name for path in out.iterdir()) == ["04_fault", "index.html"]
-    assert len(contents(out / "04_fault")) == 3
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals to another process are POSIX")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_an_interrupted_run_leaves_the_earlier_report_and_no_kernel(folder, earlier, sent):
-    waiting = "import os, time\nopen('kernel', 'w').write(str(os.getpid()))\nos.rename('kernel', 'pid')\ntime.sleep(60)"
-    nbformat.write(chapter("x = 1", waiting), folder / "04_fault.ipynb")
-    out = folder.parent / "reports"
-    shutil.copytree(earlier, out / "04_fault")
-    command = [sys.executable, "-m", "vaecourse", "report", "4"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        wait_until((folder / "pid").exists)
-        process.send_signal(sent)
-        _, stderr = process.communicate(timeout=30)
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert stderr.splitlines()[-1].startswith("Stopped: interrupted in code cell 2 (`import os, time`).")
-    assert "Traceback" not in stderr
-    assert contents(out / "04_fault") == contents(earlier)
-    assert sorted(path.name for path in out.iterdir()) == ["04_fault", "04_fault.partial.ipynb"]
-    kernel = int((folder / "pid").read_text())
-    wait_until(lambda: not alive(kernel))
-
-
-def wait_until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("failing", [1, 2], ids=["setting the old one aside", "bringing the new one in"])
-@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-def test_a_swap_that_stops_halfway_leaves_the_earlier_report(tmp_path, monkeypatch, failing, error):
-    target, fresh = tmp_path / "08_vae", tmp_path / "fresh"
-    for path, text in [(target, "old"), (fresh, "new")]:
-        path.mkdir()
-        (path / "metrics.json").write_text(text)
-    rename, calls = Path.rename, []
-
-    def stopping(path, destination):
-        calls.append(path)
-        if len(calls) == failing:
-            raise error
-        return rename(path, destination)
-
-    monkeypatch.setattr(Path, "rename", stopping)
-    with pytest.raises(error):
-        reports._swap(fresh, target)
-    assert (target / "metrics.json").read_text() == "old"
-    monkeypatch.undo()
-    reports._swap(fresh, target)
-    assert (target / "metrics.json").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["08_vae"]
-
-
-def test_a_report_set_aside_by_a_killed_swap_comes_back(tmp_path):
-    aside = tmp_path / ".08_vae.previous"
-    aside.mkdir()
-    (aside / "metrics.json").write_text("old")
-    reports._recover(tmp_path / "08_vae")
-    assert (tmp_path / "08_vae" / "metrics.json").read_text() == "old"
 
 
 def test_chapters_are_refreshed_in_place_and_the_second_time_nothing_changes(folder):

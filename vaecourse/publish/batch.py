@@ -137,6 +137,8 @@ def index_page(out: Path, failures: dict[str, str]) -> str:
         else:
             title = f'<a href="{chapter.name}/{chapter.name}.html">{escape(metrics["title"])}</a>'
             facts = escape(" · ".join([*run_facts(metrics), metrics["finished"][:10]]))
+        if chapter.name not in failures and (out / f"{chapter.name}.partial.ipynb").exists():
+            facts += " · a later run did not finish"
         if chapter.name in failures:
             facts += f'<br><strong class="failed">The latest run failed:</strong> {escape(failures[chapter.name])}'
         rows.append(f"<li><span>{chapter.number}</span><p>{title}<br><small>{facts}</small></p></li>")

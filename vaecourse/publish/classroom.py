@@ -100,9 +100,10 @@ def _task(cell: nbformat.NotebookNode) -> str:
 
 
 def _clear_outputs(notebook: nbformat.NotebookNode, from_cell: str) -> None:
-    """Clear what cells printed from the given one on, where it would show the solutions."""
+    """Clear what cells printed from the given one on, where it would show the solutions; unfold all."""
     past = False
     for cell in notebook.cells:
+        cell.metadata.pop("jupyter", None)  # nothing is folded away where a student is to write
         past = past or cell.id == from_cell
         if past and cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -24,7 +24,7 @@ _timeout = click.option(
 
 
 def _plain_errors(command: Callable[..., int | None]) -> Callable[..., NoReturn]:
-    """Turn what a user can cause into one sentence and an exit code: 2 wrong request, 130 stopped."""
+    """Turn what a user can cause into one sentence and an exit code: 2 wrong request, 1 disk, 130 stopped."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> NoReturn:
@@ -35,6 +35,9 @@ def _plain_errors(command: Callable[..., int | None]) -> Callable[..., NoReturn]
         except UsageError as error:
             print(error, file=sys.stderr)
             sys.exit(2)
+        except OSError as error:
+            print(f"{command.__name__} could not read or write: {error}.", file=sys.stderr)
+            sys.exit(1)
         except KeyboardInterrupt as stopped:
             print(
                 f"Stopped: {stopped or 'interrupted'}. What was complete before is untouched.",

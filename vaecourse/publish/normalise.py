@@ -13,13 +13,13 @@ from pathlib import Path
 import nbformat
 
 _KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-_KEPT_CELL_METADATA = ("nbgrader", "tags")
+_KEPT_CELL_METADATA = ("jupyter", "nbgrader", "tags")  # jupyter: cells folded in JupyterLab
 
 
 def normalised(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a copy in stored form.
 
-    Metadata keep the kernel's and the language's names, tags and nbgrader's entries; cell ids follow from the
+    Metadata keep the kernel's and the language's names, tags, folds and nbgrader's entries; cell ids follow from the
     cells' text; execution counts are consecutive; stderr and widget views go.
     """
     notebook = copy.deepcopy(notebook)

@@ -127,7 +127,10 @@ def run_notebook(
     except DeadKernelError as error:
         raise ChapterFailed(f"the kernel died {watch.where}") from error
     except CellTimeoutError as error:
-        raise ChapterFailed(f"the time limit of {timeout:g} s was reached {watch.where}") from error
+        what = f"the time limit of {timeout:g} s was reached" if timeout else "the kernel stopped answering"
+        raise ChapterFailed(f"{what} {watch.where}") from error
+    except RuntimeError as error:
+        raise ChapterFailed(f"the kernel did not start: {str(error).partition(chr(10))[0]}") from error
     seconds = time.monotonic() - start
     ran = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in executed.cells)
     reports = [o.data[ENVIRONMENT_MIME] for o in executed.cells[-1].outputs if ENVIRONMENT_MIME in o.get("data", {})]
