@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class MLP(nn.Sequential):
+class MLP(nn.Module):
     """A fully connected network that acts on the last dimension.
 
     Args:
@@ -30,11 +30,16 @@ class MLP(nn.Sequential):
         out_features: int,
         activation: Callable[[], nn.Module] = nn.Tanh,
     ):
+        super().__init__()
         sizes = [in_features, *hidden]
         layers: list[nn.Module] = []
         for size_in, size_out in itertools.pairwise(sizes):
             layers += [nn.Linear(size_in, size_out), activation()]
-        super().__init__(*layers, nn.Linear(sizes[-1], out_features))
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], out_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Input [..., in_features] to output [..., out_features]."""
+        return self.layers(x)
 
 
 class Rescale(nn.Module):

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import torch
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.model import LatentVariableModel
@@ -19,8 +19,7 @@ SPLITS = ("train", "valid", "test")
 
 def architecture() -> LatentVariableModel:
     """The patient's architecture with fresh weights: 8x8 binary pixels, two latents, two layers of 64 tanh each way."""
-    encoder = MLP(64, (64, 64), 2 * 2)
-    encoder.insert(0, Rescale(0.5, 0.5))
+    encoder = nn.Sequential(Rescale(0.5, 0.5), MLP(64, (64, 64), 2 * 2))
     decoder = MLP(2, (64, 64), 64)
     return LatentVariableModel(StandardNormal(2), Bernoulli(decoder), DiagonalGaussian(encoder))
 
