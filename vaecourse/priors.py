@@ -46,3 +46,19 @@ class MixtureOfGaussians(Conditional):
         components = td.Independent(td.Normal(self.loc, self.log_scale.exp(), validate_args=False), 1)
         weights = td.Categorical(logits=self.logits, validate_args=False)
         return td.MixtureSameFamily(weights, components, validate_args=False)
+
+
+class Fixed(Conditional):
+    """A prior that is a given distribution and stays it, such as a density fitted to codes afterwards.
+
+    Args:
+        distribution: over z, with event shape [L]; it has no parameters to train here.
+    """
+
+    def __init__(self, distribution: td.Distribution):
+        super().__init__()
+        self.distribution = distribution
+
+    def forward(self, c: Tensor | None = None) -> td.Distribution:
+        """The distribution given; the context is not used."""
+        return self.distribution

@@ -8,7 +8,7 @@ or two dimensions under a neural decoder, by :func:`quadrature`. The course's co
 from vaecourse.exact.enumeration import enumeration, two_state
 from vaecourse.exact.linear_gaussian import linear_gaussian, linear_gaussian_marginal
 from vaecourse.exact.patient import frozen_log_px, frozen_vae
-from vaecourse.exact.quadrature import quadrature
+from vaecourse.exact.quadrature import quadrature, quadrature_log_px
 from vaecourse.exact.table import Table
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "linear_gaussian",
     "linear_gaussian_marginal",
     "quadrature",
+    "quadrature_log_px",
     "two_state",
 ]
