@@ -32,7 +32,7 @@ def pathwise(
     References:
         Kingma & Welling (2014), section 2.4; Rezende, Mohamed & Wierstra (2014), section 3.
     """
-    return objective(model.draw(x, num_samples, q=_reparameterised(model.posterior(x), "pathwise")))
+    return objective(model.draw(x, num_samples, q=_checked(model.posterior(x), num_samples, "pathwise")))
 
 
 def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
@@ -49,7 +49,7 @@ def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> 
     References:
         Kingma & Welling (2014), equation 7.
     """
-    q = _reparameterised(model.posterior(x), "analytic_kl")
+    q = _checked(model.posterior(x), num_samples, "analytic_kl")
     z = q.rsample((num_samples,))  # [S, B, L]
     return model.likelihood(z).log_prob(x).mean(0) - td.kl_divergence(q, model.prior())
 
@@ -70,12 +70,14 @@ def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
     References:
         Roeder, Wu & Duvenaud (2017), equation 7.
     """
-    q = _reparameterised(model.posterior(x), "stl")
+    q = _checked(model.posterior(x), num_samples, "stl")
     z, _ = rsample_and_log_prob(q, (num_samples,))
     return elbo(model.score(x, z, frozen(q).log_prob(z)))
 
 
-def _reparameterised(q: td.Distribution, estimator: str) -> td.Distribution:
+def _checked(q: td.Distribution, num_samples: int, estimator: str) -> td.Distribution:
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
     if not q.has_rsample:
         raise ValueError(
             f"{estimator} needs a q(z|x) that can be reparameterised, and {type(q).__name__} cannot: "

@@ -22,7 +22,10 @@ class DiagonalGaussian(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of z, event shape [L], given x of shape [..., D]."""
-        loc, log_scale = self.net(c).chunk(2, -1)
+        outputs = self.net(c)
+        if outputs.shape[-1] % 2:
+            raise ValueError(f"net must give an even number of outputs, L means and L log-scales: {outputs.shape[-1]}")
+        loc, log_scale = outputs.chunk(2, -1)
         return td.Independent(td.Normal(loc, log_scale.exp(), validate_args=False), 1)
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-import typer
 from safetensors.torch import save_file
 
 from vaecourse import data
@@ -50,4 +49,4 @@ def train(out: Path = OUT, num_epochs: int = NUM_EPOCHS, seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(train)
+    train()

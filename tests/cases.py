@@ -1,0 +1,127 @@
+"""What several tests need: small models whose answers are known, every slot of the package, and z-scores."""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.distributions as td
+from torch import Tensor, nn
+
+from vaecourse.distributions import Conditional, Given
+from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
+from vaecourse.em.ppca import ProbabilisticPCA
+from vaecourse.exact import linear_gaussian, two_state
+from vaecourse.exact.enumeration import Categorical
+from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
+from vaecourse.model import LatentVariableModel
+from vaecourse.networks import MLP
+from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
+
+
+class Slot(NamedTuple):
+    """A conditional in float64, a context for it, and what its events are made of."""
+
+    conditional: Conditional
+    context: Tensor | None
+    support: str  # "real", "unit", "one-hot", or "counts n"
+
+
+def seeded(make, seed=1):
+    """What ``make`` returns, in float64 and with the random weights of a seed."""
+    with torch.random.fork_rng([], device_type="cpu"):
+        torch.manual_seed(seed)
+        return make().double()
+
+
+def _ppca():
+    x = torch.randn(50, 2, dtype=torch.float64) @ torch.tensor([[1.0, 0.4], [0.0, 0.5]], dtype=torch.float64)
+    return ProbabilisticPCA.from_data(x, 1)
+
+
+def slots() -> dict[str, Slot]:
+    """Every slot of the package with two-dimensional events; contexts have a batch of one."""
+    c = torch.tensor([[0.3, -0.8]], dtype=torch.float64)
+    half = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    means = torch.tensor([[0.0, 1.0], [-1.0, 0.5]], dtype=torch.float64)
+    covariances = torch.tensor([[[1.0, 0.6], [0.6, 0.5]], [[0.7, 0.0], [0.0, 0.4]]], dtype=torch.float64)
+    one_hot = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    gaussians, bernoullis = GaussianComponents(means, covariances), BernoulliComponents(means.sigmoid())
+    made = {
+        "StandardNormal": (StandardNormal(2), None, "real"),
+        "MixtureOfGaussians": (seeded(lambda: MixtureOfGaussians(3, 2)), None, "real"),
+        "Fixed": (Fixed(td.MultivariateNormal(means[0], covariances[0])), None, "real"),
+        "Bernoulli": (seeded(lambda: Bernoulli(MLP(2, (4,), 2))), c, "counts 1"),
+        "ContinuousBernoulli": (seeded(lambda: ContinuousBernoulli(MLP(2, (4,), 2))), 3 * c, "unit"),
+        "Binomial": (seeded(lambda: Binomial(MLP(2, (4,), 2), 16)), c, "counts 16"),
+        "Gaussian": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 0.7)), c, "real"),
+        "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
+        "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
+        "FullCovarianceGaussian": (seeded(lambda: FullCovarianceGaussian(MLP(2, (4,), 5), 2), 3), c, "real"),
+        "Given": (seeded(lambda: Given(nn.Linear(2, 3), DiagonalGaussian(nn.Linear(3, 4)))), c, "real"),
+        "Categorical": (Categorical(half), c, "one-hot"),
+        "LinearGaussianPosterior": (linear_gaussian_model(2, 2).posterior, c, "real"),
+        "GaussianComponents": (gaussians, one_hot, "real"),
+        "BernoulliComponents": (bernoullis, one_hot, "counts 1"),
+        "BayesRule": (BayesRule(Categorical(half), gaussians), -c, "one-hot"),
+        "pPCA likelihood": (seeded(_ppca).likelihood, c[:, :1], "real"),
+    }
+    return {name: Slot(conditional.double(), context, kind) for name, (conditional, context, kind) in made.items()}
+
+
+def linear_gaussian_model(num_data_dims=3, num_latents=2, scale=0.8, seed=0) -> LatentVariableModel:
+    """Rung (b) with random weights, float64, with its exact posterior in the third slot."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(num_data_dims, num_latents, generator=generator, dtype=torch.float64)
+    bias = torch.randn(num_data_dims, generator=generator, dtype=torch.float64)
+    return linear_gaussian(weight, bias, scale)
+
+
+def neural_model(num_latents=1, num_data_dims=3, seed=0) -> LatentVariableModel:
+    """Rung (c): a small decoder of binary pixels with an encoder that is far from the posterior, float64."""
+
+    def make():
+        decoder, encoder = MLP(num_latents, (4,), num_data_dims), MLP(num_data_dims, (4,), 2 * num_latents)
+        nn.init.normal_(decoder.layers[-1].weight, std=1.5)
+        return LatentVariableModel(StandardNormal(num_latents), Bernoulli(decoder), DiagonalGaussian(encoder))
+
+    return seeded(make, seed)
+
+
+def all_tuples(model: LatentVariableModel, k: int):
+    """Every k-tuple of states of the two-state model: a draw with the tuples as batch [k, 2^k], and their masses."""
+    x = torch.ones(2**k, 1, dtype=torch.float64)
+    index = torch.cartesian_prod(*[torch.arange(2)] * k).reshape(-1, k).T  # [k, 2^k]
+    z = torch.eye(2, dtype=torch.float64)[index]  # [k, 2^k, 2]
+    log_q = model.posterior(x).log_prob(z)  # [k, 2^k]
+    return model.score(x, z, log_q), log_q.sum(0).exp()
+
+
+def gauss_hermite(loc: Tensor, scale: Tensor, num_points=64):
+    """Nodes [K, B, 1] and weights [K] for expectations under N(loc, scale^2), loc and scale of shape [B, 1]."""
+    import numpy as np
+
+    nodes, weights = (torch.from_numpy(part) for part in np.polynomial.hermite_e.hermegauss(num_points))
+    return loc + scale * nodes[:, None, None], weights / math.sqrt(2 * math.pi)
+
+
+def z_scores(samples: Tensor, expected: Tensor) -> Tensor:
+    """How many standard errors the mean of samples [R, ...] is from what is expected [...]."""
+    se = samples.std(0) / math.sqrt(len(samples))
+    difference = samples.mean(0) - expected
+    # Where every sample is the same number, rounding is all that may differ.
+    exact = difference.abs() < 1e-9
+    return torch.where(exact, 0.0, difference / se)
+
+
+__all__ = [
+    "Slot",
+    "all_tuples",
+    "gauss_hermite",
+    "linear_gaussian_model",
+    "neural_model",
+    "seeded",
+    "slots",
+    "two_state",
+]
+__all__ += ["z_scores"]

@@ -1,0 +1,247 @@
+"""Estimators: their gradients against exact ones, sticking the landing, and the refusal of a discrete q."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+from cases import linear_gaussian_model, neural_model, seeded, two_state
+from test_exact import linear_gaussian_elbo
+from torch import nn
+
+from vaecourse.estimators import analytic_kl, pathwise, stl
+from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
+from vaecourse.model import LatentVariableModel
+from vaecourse.networks import MLP
+from vaecourse.objectives import beta_elbo, iwae, renyi
+from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.priors import MixtureOfGaussians, StandardNormal
+
+F64 = torch.float64
+ESTIMATORS = {"pathwise": pathwise, "analytic_kl": analytic_kl, "stl": stl}
+every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
+
+
+# ---------------------------------------------------------------------------------------- against exact gradients
+
+NUM_ESTIMATES = 400
+
+
+def gradient(value, parameters):
+    """The gradient as one vector; parameters that play no part have zeros."""
+    parts = torch.autograd.grad(value, parameters, allow_unused=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(parameters, parts)])
+
+
+def gradient_scores(estimator, model, x, exact):
+    """z-scores of the mean of NUM_ESTIMATES gradients, one for each coordinate of all parameters."""
+    parameters = list(model.parameters())
+    torch.manual_seed(0)
+    samples = torch.stack([gradient(estimator(model, x).sum(), parameters) for _ in range(NUM_ESTIMATES)])
+    se = samples.std(0) / math.sqrt(NUM_ESTIMATES)
+    difference = samples.mean(0) - exact
+    # A coordinate without noise (the bias of an encoder under a closed-form KL) may differ by rounding.
+    return torch.where(difference.abs() < 1e-9, 0.0, difference / se)
+
+
+def threshold(num_coordinates):
+    """|z| that the largest of so many exceeds with probability 1e-4, by Bonferroni; t with 399 d.o.f. is close."""
+    return (
+        1.02 * torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(1 - 0.5e-4 / num_coordinates, dtype=F64)).item()
+    )
+
+
+def conjugate(kind):
+    """Rung (b) with a q that is not the posterior, and data."""
+    model = linear_gaussian_model()
+    model.likelihood = seeded(lambda: Gaussian(model.likelihood.net, 0.8, learn_scale=True))
+    encoders = {
+        "diagonal": lambda: DiagonalGaussian(MLP(3, (), 4)),
+        "full": lambda: FullCovarianceGaussian(MLP(3, (), 5), 2),
+    }
+    model.posterior = seeded(encoders[kind])
+    return model, torch.randn(4, 3, dtype=F64, generator=torch.Generator().manual_seed(1))
+
+
+@every_estimator
+@pytest.mark.parametrize("kind", ["diagonal", "full"])
+def test_gradient_against_the_closed_form(name, kind):
+    model, x = conjugate(kind)
+    exact = gradient(linear_gaussian_elbo(model, x, model.posterior(x)).sum(), list(model.parameters()))
+    scores = gradient_scores(partial(ESTIMATORS[name], num_samples=4), model, x, exact)
+    assert scores.abs().max() < threshold(len(scores)), scores
+
+
+def elbo_on_a_grid(model, x):
+    """The bound by the trapezoid rule over z, [B], differentiable; q's density moves instead of its samples."""
+    z = torch.linspace(-12, 12, 481, dtype=F64)[:, None, None]
+    log_q = model.posterior(x).log_prob(z)
+    return (log_q.exp() * (model.log_joint(x, z) - log_q)).sum(0) * (24 / 480)
+
+
+def iwae_2_on_a_grid(model, x):
+    """L_2 as a double integral over z_1 and z_2, [B]."""
+    z = torch.linspace(-12, 12, 241, dtype=F64)[:, None, None]
+    log_q = model.posterior(x).log_prob(z)  # [K, B]
+    log_w = model.log_joint(x, z) - log_q
+    mean_w = torch.logaddexp(log_w[:, None], log_w[None]) - math.log(2)
+    return torch.einsum("ib,jb,ijb->b", log_q.exp(), log_q.exp(), mean_w) * 0.1**2
+
+
+@pytest.mark.parametrize(
+    ("estimator", "exact"),
+    [
+        (partial(pathwise, num_samples=4), elbo_on_a_grid),
+        (partial(analytic_kl, num_samples=4), elbo_on_a_grid),
+        (partial(stl, num_samples=4), elbo_on_a_grid),
+        (partial(pathwise, num_samples=2, objective=iwae), iwae_2_on_a_grid),
+    ],
+    ids=["pathwise", "analytic_kl", "stl", "pathwise of iwae"],
+)
+def test_gradient_against_quadrature(estimator, exact):
+    """A neural decoder, where nothing is linear."""
+    model = neural_model()
+    x = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]], dtype=F64)
+    value = exact(model, x)
+    scores = gradient_scores(estimator, model, x, gradient(value.sum(), list(model.parameters())))
+    assert scores.abs().max() < threshold(len(scores)), scores
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_value_is_the_bound(name):
+    """Unbiased in value too: 4 z-scores from 4,000 estimates, one above 4.5 has probability 3e-5."""
+    model, x = conjugate("diagonal")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        values = ESTIMATORS[name](model, x.repeat(4000, 1)).reshape(4000, 4)
+        exact = linear_gaussian_elbo(model, x, model.posterior(x))
+    scores = (values.mean(0) - exact) / (values.std(0) / math.sqrt(4000))
+    assert scores.abs().max() < 4.5, scores
+
+
+def _detached_samples(model, x):
+    """What a discrete q would do silently: the samples forget q's parameters."""
+    q = model.posterior(x)
+    z = q.rsample((4,)).detach()
+    return (model.log_joint(x, z) - q.log_prob(z)).mean(0)
+
+
+def _half_kl(model, x):
+    return pathwise(model, x, 4, objective=partial(beta_elbo, beta=0.5))
+
+
+@pytest.mark.parametrize("biased", [_detached_samples, _half_kl])
+def test_gradient_test_can_fail(biased):
+    model, x = conjugate("diagonal")
+    exact = gradient(linear_gaussian_elbo(model, x, model.posterior(x)).sum(), list(model.parameters()))
+    scores = gradient_scores(biased, model, x, exact)
+    assert scores.abs().max() > threshold(len(scores))
+
+
+# -------------------------------------------------------------------------------------- every parameter, every slot
+
+PRIORS = {"StandardNormal": lambda: StandardNormal(2), "MixtureOfGaussians": lambda: MixtureOfGaussians(3, 2)}
+LIKELIHOODS = {
+    "Bernoulli": Bernoulli,
+    "ContinuousBernoulli": ContinuousBernoulli,
+    "Binomial": lambda net: Binomial(net, 16),
+    "Gaussian": lambda net: Gaussian(net, learn_scale=True),
+}
+POSTERIORS = {
+    "DiagonalGaussian": lambda: DiagonalGaussian(MLP(4, (5,), 4)),
+    "FullCovarianceGaussian": lambda: FullCovarianceGaussian(MLP(4, (5,), 5), 2),
+}
+OBJECTIVES = {
+    "pathwise elbo": pathwise,
+    "pathwise iwae": partial(pathwise, num_samples=5, objective=iwae),
+    "pathwise renyi": partial(pathwise, num_samples=5, objective=partial(renyi, alpha=0.5)),
+    "analytic_kl": analytic_kl,
+    "stl": stl,
+}
+
+
+@pytest.mark.parametrize("estimator", OBJECTIVES)
+@pytest.mark.parametrize("posterior", POSTERIORS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("prior", PRIORS)
+def test_every_parameter_receives_a_gradient(prior, likelihood, posterior, estimator):
+    make = lambda: LatentVariableModel(  # noqa: E731
+        PRIORS[prior](), LIKELIHOODS[likelihood](MLP(2, (5,), 4)), POSTERIORS[posterior]()
+    )
+    model = seeded(make)
+    torch.manual_seed(0)
+    x = torch.randint(0, 2, (6, 4)).double()
+    if estimator == "analytic_kl" and prior == "MixtureOfGaussians":
+        with pytest.raises(NotImplementedError):  # there is no closed form, and nothing pretends there were
+            OBJECTIVES[estimator](model, x)
+        return
+    value = OBJECTIVES[estimator](model, x)
+    assert value.shape == (6,)
+    value.sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.count_nonzero() > 0, name
+
+
+# ----------------------------------------------------------------------------------------------- sticking the landing
+
+
+def at_the_posterior():
+    """Rung (b) with an encoder that gives exactly the posterior, through parameters of its own."""
+    model = linear_gaussian_model()
+    x = torch.randn(5, 3, dtype=F64, generator=torch.Generator().manual_seed(1))
+    exact = model.posterior
+    encoder = nn.Linear(3, 5, dtype=F64)
+    with torch.no_grad():
+        origin, axes = exact(torch.zeros(1, 3, dtype=F64)), exact(torch.eye(3, dtype=F64))
+        tril = origin.scale_tril[0]
+        encoder.weight.zero_()
+        encoder.weight[:2] = (axes.loc - origin.loc).T  # the posterior mean is affine in x
+        encoder.bias.copy_(torch.cat([origin.loc[0], tril.diagonal().log(), tril[1, :1]]))
+    model.posterior = FullCovarianceGaussian(encoder, 2)
+    torch.testing.assert_close(model.posterior(x).covariance_matrix, exact(x).covariance_matrix)
+    return model, x
+
+
+def test_sticking_the_landing():
+    """At the exact posterior every single gradient of q's parameters is zero, while the plain one is loud."""
+    model, x = at_the_posterior()
+    parameters = list(model.posterior.parameters())
+    torch.manual_seed(0)
+    for _ in range(20):
+        assert gradient(stl(model, x).sum(), parameters).abs().max() < 1e-12
+        assert gradient(pathwise(model, x).sum(), parameters).abs().max() > 1e-3
+
+
+def test_stl_equals_pathwise_in_value():
+    model, x = conjugate("full")
+    values = []
+    for estimator in (stl, pathwise):
+        torch.manual_seed(0)
+        values.append(estimator(model, x, 3))
+    torch.testing.assert_close(*values)
+
+
+# --------------------------------------------------------------------------------------------------------- refusals
+
+
+@every_estimator
+def test_discrete_q_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} needs a q.* that can be reparameterised, and OneHotCategorical"):
+        ESTIMATORS[name](two_state(), torch.ones(2, 1, dtype=F64))
+
+
+@every_estimator
+def test_no_samples_are_refused(name):
+    with pytest.raises(ValueError, match="num_samples must be at least 1, and is 0"):
+        ESTIMATORS[name](neural_model(), torch.ones(2, 3, dtype=F64), 0)
+
+
+@every_estimator
+def test_posterior_is_called_once(name):
+    """Under dropout a second call would be another q."""
+    model, x = neural_model(), torch.ones(2, 3, dtype=F64)
+    calls = []
+    model.posterior.register_forward_hook(lambda *args: calls.append(1))
+    ESTIMATORS[name](model, x, 3)
+    assert len(calls) == 1

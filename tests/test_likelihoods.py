@@ -1,0 +1,93 @@
+"""Likelihoods: what the network's outputs mean, extreme logits, and the refusal of data outside the support."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian, check_support
+
+F64 = torch.float64
+
+
+class Constant(nn.Module):
+    """A decoder that says the same of every z."""
+
+    def __init__(self, *values):
+        super().__init__()
+        self.values = nn.Parameter(torch.tensor(values, dtype=F64))
+
+    def forward(self, z):
+        return self.values.expand(*z.shape[:-1], -1)
+
+
+Z = torch.zeros(1, 2, dtype=F64)
+
+
+def test_events_are_summed_not_averaged():
+    """64 fair coins cost 64 log 2 nats; a mean over pixels would say log 2."""
+    nats = -Bernoulli(Constant(*[0.0] * 64))(Z).log_prob(torch.ones(1, 64, dtype=F64))
+    assert nats.item() == pytest.approx(64 * math.log(2), abs=1e-12)
+
+
+def test_binomial_has_its_coefficient():
+    """log Bin(3; 5, 1/2) = log 10 - 5 log 2; without the coefficient the counts would not sum to one."""
+    nats = Binomial(Constant(0.0), 5)(Z).log_prob(torch.tensor([[3.0]], dtype=F64))
+    assert nats.item() == pytest.approx(math.log(10 / 32), abs=1e-12)
+
+
+def test_continuous_bernoulli_normaliser():
+    """At lambda = 1/2 it is uniform: density 1, where the Bernoulli log-loss says 1/2."""
+    density = ContinuousBernoulli(Constant(0.0))(Z).log_prob(torch.tensor([[0.3]], dtype=F64)).exp()
+    assert density.item() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_gaussian_scale_is_a_standard_deviation():
+    log_p = Gaussian(Constant(1.0), scale=3.0).double()(Z).log_prob(torch.tensor([[4.0]], dtype=F64))
+    assert log_p.item() == pytest.approx(-0.5 - math.log(3 * math.sqrt(2 * math.pi)), abs=1e-7)
+
+
+def test_gaussian_learns_its_scale_only_if_asked():
+    assert next(name for name, _ in Gaussian(Constant(1.0), learn_scale=True).named_parameters()) == "log_scale"
+    assert "log_scale" not in dict(Gaussian(Constant(1.0)).named_parameters())
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.nan])
+def test_gaussian_refuses_a_scale_that_is_none(scale):
+    with pytest.raises(ValueError, match="scale must be above 0, and is"):
+        Gaussian(Constant(1.0), scale=scale)
+
+
+@pytest.mark.parametrize("make", [Bernoulli, lambda net: Binomial(net, 16), ContinuousBernoulli])
+@pytest.mark.parametrize("logit", [-800.0, 800.0])
+def test_extreme_logits_keep_finite_gradients(make, logit):
+    """Log space throughout: a decoder that is certain and wrong pays |logit| nats a trial, not infinity."""
+    net = Constant(logit)
+    log_p = make(net)(Z).log_prob(torch.tensor([[float(logit < 0)]], dtype=F64))
+    log_p.sum().backward()
+    assert log_p.isfinite() and -17 * 800 <= log_p < -700 and net.values.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "value", "words"),
+    [
+        (Bernoulli(Constant(0.0)), 0.5, r"Bernoulli on 0 and 1, and has values such as 0\.5"),
+        (Binomial(Constant(0.0), 16), 17.0, r"Binomial on the integers 0\.\.16, and has values such as 17"),
+        (Binomial(Constant(0.0), 16), 1.5, r"such as 1\.5"),
+        (ContinuousBernoulli(Constant(0.0)), -0.1, r"ContinuousBernoulli on the interval 0\.\.1, .* such as -0\.1"),
+        (Gaussian(Constant(0.0)), math.nan, "Normal on .* such as nan"),
+    ],
+)
+def test_data_outside_the_support_are_refused(likelihood, value, words):
+    good = torch.zeros(3, 1, dtype=F64)
+    check_support(likelihood(Z), good)
+    bad = good.clone()
+    bad[1] = value
+    with pytest.raises(ValueError, match=words):
+        check_support(likelihood(Z), bad)
+
+
+def test_data_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="x has 3 dimensions, and the likelihood scores 2"):
+        check_support(Bernoulli(Constant(0.0, 0.0))(Z), torch.zeros(1, 3))

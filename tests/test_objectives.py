@@ -1,0 +1,99 @@
+"""Objectives: exact values by enumeration, how they are ordered, and how they fail in log space."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from cases import all_tuples, neural_model, two_state
+
+from vaecourse.model import Draw
+from vaecourse.objectives import beta_elbo, distortion, elbo, iwae, rate, renyi
+
+QS = [(0.5, 0.5), (0.9, 0.1), (0.2, 0.8)]
+LOG_PX = math.log(0.4)
+
+
+def exact(objective, q=(0.5, 0.5), k=1):
+    """The expectation of an objective of k samples under the two-state model, by visiting every k-tuple."""
+    draw, mass = all_tuples(two_state(q), k)
+    return (mass * objective(draw)).sum().item()
+
+
+def test_fractions_of_the_two_state_model():
+    """p(x, z) = (0.3, 0.1), q = (1/2, 1/2): log-weights log 0.6 and log 0.2, worked out by hand."""
+    assert exact(elbo) == pytest.approx(0.5 * math.log(0.6 * 0.2), abs=1e-12)
+    assert exact(elbo) == pytest.approx(-1.060132, abs=5e-7)
+    assert LOG_PX - exact(elbo) == pytest.approx(math.log(2 / math.sqrt(3)), abs=1e-12)
+    assert exact(iwae, k=2) == pytest.approx(
+        0.25 * math.log(0.6) + 0.25 * math.log(0.2) + 0.5 * math.log(0.4), abs=1e-12
+    )
+    assert exact(iwae, k=2) == pytest.approx(-0.988211, abs=5e-7)
+
+
+@pytest.mark.parametrize("q", QS)
+def test_elbo_does_not_depend_on_the_number_of_samples(q):
+    assert exact(elbo, q, k=3) == pytest.approx(exact(elbo, q, k=1), abs=1e-12)
+
+
+@pytest.mark.parametrize("q", QS)
+def test_importance_weighted_bound_rises_with_k(q):
+    bounds = [exact(iwae, q, k) for k in range(1, 11)]
+    assert bounds[0] == pytest.approx(exact(elbo, q), abs=1e-12)
+    assert all(later > earlier for earlier, later in itertools.pairwise(bounds))
+    assert bounds[-1] < LOG_PX
+
+
+def test_importance_weighted_bound_is_flat_at_the_exact_posterior():
+    for k in (1, 2, 5):
+        assert exact(iwae, (0.75, 0.25), k) == pytest.approx(LOG_PX, abs=1e-12)
+
+
+@pytest.mark.parametrize("q", QS)
+@pytest.mark.parametrize("k", [2, 5])
+def test_renyi_falls_with_alpha(q, k):
+    alphas = [-1.0, 0.0, 0.5, 0.999, 1.0, 1.001, 2.0, 5.0]
+    bounds = [exact(lambda draw, alpha=alpha: renyi(draw, alpha), q, k) for alpha in alphas]
+    assert all(later < earlier for earlier, later in itertools.pairwise(bounds))
+    assert bounds[alphas.index(0.0)] == pytest.approx(exact(iwae, q, k), abs=1e-12)
+    assert bounds[alphas.index(1.0)] == pytest.approx(exact(elbo, q), abs=1e-12)
+
+
+@pytest.fixture(scope="module")
+def draw():
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return neural_model(num_latents=2).draw(torch.ones(6, 3, dtype=torch.float64), 50)
+
+
+def test_shapes(draw):
+    for value in (elbo(draw), iwae(draw), renyi(draw, 0.3), beta_elbo(draw, 2.0), rate(draw), distortion(draw)):
+        assert value.shape == (6,)
+
+
+def test_elbo_splits_into_rate_and_distortion(draw):
+    torch.testing.assert_close(elbo(draw), -(rate(draw) + distortion(draw)), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(beta_elbo(draw, 1.0), elbo(draw), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(beta_elbo(draw, 4.0) - beta_elbo(draw, 1.0), -3 * rate(draw), rtol=1e-12, atol=1e-12)
+
+
+def test_every_draw_is_ordered(draw):
+    """Power means: on the same samples elbo <= renyi(1/2) <= iwae, with equality for one sample."""
+    assert (elbo(draw) < renyi(draw, 0.5)).all() and (renyi(draw, 0.5) < iwae(draw)).all()
+    one = Draw(*(part[:1] for part in draw))
+    torch.testing.assert_close(iwae(one), elbo(one), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(renyi(one, 0.5), elbo(one), rtol=1e-12, atol=1e-12)
+
+
+def test_repeated_samples_change_nothing(draw):
+    """An average over S, not a sum: where log S is lost, twice the samples add log 2."""
+    twice = Draw(*(torch.cat([part, part]) for part in draw))
+    for objective in (elbo, iwae, lambda d: renyi(d, 0.5), rate, distortion):
+        torch.testing.assert_close(objective(twice), objective(draw), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [-5000.0, 5000.0])
+def test_weights_beyond_floating_point(draw, shift):
+    moved = draw._replace(log_px_z=draw.log_px_z + shift)
+    for objective in (elbo, iwae, lambda d: renyi(d, 0.5)):
+        torch.testing.assert_close(objective(moved), objective(draw) + shift, rtol=1e-10, atol=1e-9)

@@ -1,0 +1,98 @@
+"""Plots: what a shown figure carries, how images are tiled, and one style that is set only when asked for."""
+
+import base64
+import struct
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from vaecourse import plots
+
+
+@pytest.fixture(autouse=True)
+def fresh_figures():
+    with plt.rc_context():
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def shell():
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
+
+def test_shown_figure_has_alt_text_and_caption(shell):
+    plots.use_style()
+    fig, _ax = plt.subplots(figsize=(4.0, 2.0))
+    with capture_output() as captured:
+        plots.show(fig, "Figure 4.1. The bound at $x$. Mind the gap.", "A curve below another.")
+    picture, caption = captured.outputs
+    assert picture.metadata["image/png"]["alt"] == "A curve below another."
+    assert picture.metadata["image/png"]["width"] == 400
+    content = picture.data["image/png"]
+    content = base64.b64decode(content) if isinstance(content, str) else content
+    width, height = struct.unpack(">II", content[16:24])
+    assert (width, height) == (4.0 * 130, 2.0 * 130)
+    assert caption.data["text/markdown"] == "**Figure 4.1.** The bound at $x$. Mind the gap."
+    assert not plt.fignum_exists(fig.number)
+
+
+@pytest.mark.parametrize(
+    ("size", "caption", "alt", "words"),
+    [
+        ((6.6, 2), "Figure 4.1. A.", "B.", "at most 6.5 inches wide, and is 6.60"),
+        ((6.5, 2), "The bound.", "B.", "needs a caption that starts with"),
+        ((6.5, 2), "Figure 4.1. A.", " ", "alt text"),
+    ],
+)
+def test_unfit_figures_are_refused(size, caption, alt, words):
+    fig, _ = plt.subplots(figsize=size)
+    with pytest.raises(ValueError, match=words):
+        plots.show(fig, caption, alt)
+
+
+def test_tile_row_by_row():
+    images = torch.arange(5.0)[:, None, None].expand(5, 2, 3)
+    sheet = plots.tile(images, columns=2, pad=1, fill=-1.0)
+    assert sheet.shape == (3 * 3 - 1, 2 * 4 - 1)
+    corners = sheet[::3, ::4]
+    np.testing.assert_array_equal(corners, [[0, 1], [2, 3], [4, -1]])
+    assert (sheet[2] == -1).all() and (sheet[:, 3] == -1).all()
+
+
+def test_tile_is_square_and_keeps_colour():
+    assert plots.tile(np.zeros((9, 4, 4)), pad=0).shape == (12, 12)
+    assert plots.tile(np.zeros((4, 2, 2, 3)), pad=1).shape == (5, 5, 3)
+
+
+def test_image_grid_has_one_scale_and_no_ticks():
+    _, ax = plt.subplots()
+    plots.image_grid(ax, torch.rand(4, 8, 8), vmin=0.0, vmax=16.0, title="digits")
+    assert ax.images[0].get_clim() == (0.0, 16.0) and not ax.get_xticks().size and ax.get_title() == "digits"
+
+
+def test_band_is_as_wide_as_its_standard_errors():
+    _, ax = plt.subplots()
+    plots.band(ax, [0, 1], torch.tensor([1.0, 2.0]), [0.1, 0.2], "bound", label="ELBO", width=3.0)
+    (line,), (shade,) = ax.lines, ax.collections
+    assert line.get_color() == plots.colour["bound"] and line.get_label() == "ELBO"
+    bottom, top = shade.get_paths()[0].get_extents().intervaly
+    assert (bottom, top) == pytest.approx((0.7, 2.6))
+
+
+def test_meanings_have_their_own_colour_and_line():
+    assert len(set(plots.colour.values())) == len(plots.colour)
+    assert {"p", "q", "data", "bound", "truth"} <= set(plots.colour) & set(plots.style)
+    assert plots.style["p"] != plots.style["q"] != plots.style["bound"] != plots.style["p"]
+
+
+def test_style_is_set_only_when_asked_for():
+    before = plt.rcParams.copy()
+    plots.use_style()
+    assert plt.rcParams["figure.constrained_layout.use"] and not plt.rcParams["axes.spines.top"]
+    assert plt.rcParams != before
