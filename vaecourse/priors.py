@@ -6,7 +6,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Conditional
+from vaecourse.distributions import Conditional, frozen
 
 
 class StandardNormal(Conditional):
@@ -57,7 +57,7 @@ class Fixed(Conditional):
 
     def __init__(self, distribution: td.Distribution):
         super().__init__()
-        self.distribution = distribution
+        self.distribution = frozen(distribution)
 
     def forward(self, c: Tensor | None = None) -> td.Distribution:
         """The distribution given; the context is not used."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from vaecourse.exact.table import Table
 from vaecourse.model import LatentVariableModel
 
-_ELEMENTS = 2**24  # of the largest intermediate: 128 MiB in float64
+_ELEMENTS = 2**22  # of the largest intermediate: 32 MiB in float64
 
 
 @torch.no_grad()
@@ -36,36 +36,49 @@ def quadrature(model: LatentVariableModel, x: Tensor, num_points: int = 161, hal
     Raises:
         ValueError: z has more than two dimensions.
     """
-    prior = model.prior()
-    dim = prior.event_shape[0]
-    if dim > 2:
-        raise ValueError(f"quadrature works for 1 or 2 latent dimensions, and this model has {dim}")
-    axis = torch.linspace(-half_width, half_width, num_points, dtype=x.dtype, device=x.device)
-    z = torch.cartesian_prod(*[axis] * dim).reshape(-1, dim)  # [K, L]
-    log_cell = dim * math.log(2 * half_width / (num_points - 1))
-
-    nodes_at_once = max(1, _ELEMENTS // x.shape[1])
-    log_px_z = [_log_likelihood(model.likelihood(nodes[:, None, :]), x) for nodes in z.split(nodes_at_once)]
-    log_joint = prior.log_prob(z)[:, None] + torch.cat(log_px_z)  # [K, B]
+    z, log_cell = _grid(model, num_points, half_width, x)
+    log_joint = torch.cat([_log_joint(model, nodes, x) for nodes in z.split(_nodes_at_once(x))])  # [K, B]
     log_px = log_joint.logsumexp(0) + log_cell
     return Table(z, log_joint + log_cell - log_px, log_px, log_cell)
 
 
-def quadrature_log_px(
-    model: LatentVariableModel, x: Tensor, num_points: int = 501, half_width: float = 8.0, batch_size: int = 50
-) -> Tensor:
-    """log p(x) of any number of data by :func:`quadrature`, in float64 whatever the model's dtype; [N], in nats.
+@torch.no_grad()
+def quadrature_log_px(model: LatentVariableModel, x: Tensor, num_points: int = 501, half_width: float = 8.0) -> Tensor:
+    """log p(x) alone, of many data, by the rule of :func:`quadrature`: in float64, and without keeping the posterior.
 
     Args:
-        model: as for :func:`quadrature`; it is not changed.
+        model: as for :func:`quadrature`, of any dtype; it is not changed.
         x: data of shape [N, D].
         num_points: grid points per dimension.
         half_width: where the grid ends, in units of z.
-        batch_size: data per grid held in memory, num_points^L * batch_size numbers.
+
+    Returns:
+        log p(x) in nats, [N], float64.
     """
-    exact = copy.deepcopy(model).double()
-    parts = x.double().split(batch_size)
-    return torch.cat([quadrature(exact, part, num_points, half_width).log_px for part in parts])
+    model, x = copy.deepcopy(model).double(), x.double()
+    z, log_cell = _grid(model, num_points, half_width, x)
+    log_px = x.new_full((len(x),), -math.inf)
+    for nodes in z.split(_nodes_at_once(x)):
+        log_px = torch.logaddexp(log_px, _log_joint(model, nodes, x).logsumexp(0))
+    return log_px + log_cell
+
+
+def _grid(model: LatentVariableModel, num_points: int, half_width: float, x: Tensor) -> tuple[Tensor, float]:
+    """Nodes [num_points^L, L] in the dtype of x, and the log of a cell's volume."""
+    dim = model.prior().event_shape[0]
+    if dim > 2:
+        raise ValueError(f"quadrature works for 1 or 2 latent dimensions, and this model has {dim}")
+    axis = torch.linspace(-half_width, half_width, num_points, dtype=x.dtype, device=x.device)
+    return torch.cartesian_prod(*[axis] * dim).reshape(-1, dim), dim * math.log(2 * half_width / (num_points - 1))
+
+
+def _nodes_at_once(x: Tensor) -> int:
+    return max(1, _ELEMENTS // max(x.shape))
+
+
+def _log_joint(model: LatentVariableModel, nodes: Tensor, x: Tensor) -> Tensor:
+    """log p(x_b, z_k) for every pair, [K, B]."""
+    return model.prior().log_prob(nodes)[:, None] + _log_likelihood(model.likelihood(nodes[:, None, :]), x)
 
 
 def _log_likelihood(px_z: td.Distribution, x: Tensor) -> Tensor:
