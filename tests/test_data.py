@@ -213,6 +213,13 @@ def test_counts_and_intensities():
     assert counts.x.shape == (300, 64) and counts.image_shape == (8, 8) and counts.levels == 16
 
 
+def test_head_is_stratified():
+    part = data.load("digits", "train", "dynamic").head(200)
+    assert len(part) == 200 and part.label == "digits, dynamic binarisation, train"
+    assert (part.y.bincount() - 20).abs().max() <= 2  # digits are almost equally frequent
+    assert len(part.head(None)) == 200
+
+
 def test_labels_name_the_protocol():
     labels = [data.load("digits", "test", protocol).label for protocol in registry()["digits"].protocols]
     assert labels == [

@@ -126,9 +126,7 @@ def test_gaussian_mixture_agrees_with_scikit_learn():
 
     x = blobs()
     model = GaussianMixture.from_data(x, 3, seed=2, variance_floor=0)
-    start = dict(
-        weights_init=model.weights, means_init=model.means, precisions_init=model.covariances.inverse()
-    )
+    start = dict(weights_init=model.weights, means_init=model.means, precisions_init=model.covariances.inverse())
     start = {name: value.detach().numpy() for name, value in start.items()}
     reference = Reference(3, reg_covar=0, max_iter=20, tol=0, **start)
     with pytest.warns(match="did not converge"):
@@ -158,9 +156,7 @@ def test_ppca_reaches_the_closed_form():
     torch.testing.assert_close(model.variance, closed.variance)
     torch.testing.assert_close(model.bias, closed.bias)
     # W is known up to a rotation of z, so its outer product is compared.
-    torch.testing.assert_close(
-        model.weight @ model.weight.T, closed.weight @ closed.weight.T, rtol=1e-5, atol=1e-5
-    )
+    torch.testing.assert_close(model.weight @ model.weight.T, closed.weight @ closed.weight.T, rtol=1e-5, atol=1e-5)
 
 
 def test_ppca_closed_form_is_a_stationary_point_of_the_marginal():
@@ -280,6 +276,10 @@ def test_two_coins_by_hand():
         (lambda x: GaussianMixture.from_data(x, 2).fit(x / 0), "x must be finite; 600 of its values"),
         (lambda x: BernoulliMixture.from_data(x, 2).fit(x), "means must lie in"),
         (lambda x: BernoulliMixture.from_data(x.gt(0).double(), 2).fit(x), "zeros and ones; got values in"),
+        (
+            lambda x: BernoulliMixture.from_data(x.gt(0).double(), 2).fit(x.gt(0) * x.new_tensor(0.5)),
+            "zeros and ones; got values in 0..0.5",
+        ),
         (
             lambda x: BernoulliMixture.from_data(x, 2, probability_floor=0),
             "probability_floor must be above 0",

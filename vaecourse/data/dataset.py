@@ -60,6 +60,10 @@ class Dataset:
         """The same data on another device."""
         return replace(self, x=self.x.to(device), y=self.y.to(device))
 
+    def head(self, size: int | None) -> "Dataset":
+        """The first data, all of them if size is None; the first n of a train or valid split are stratified too."""
+        return replace(self, x=self.x[:size], y=self.y[:size])
+
     def batch(self, index: Tensor | slice | None = None, generator: torch.Generator | None = None) -> Tensor:
         """x as the likelihood scores it; under ``dynamic``, a fresh realisation at each call.
 

@@ -68,9 +68,7 @@ def download(entry: Entry, file: str, folder: Path) -> Path:
         FileNotFoundError: if no mirror gives it, or the folder cannot be written.
     """
     pooch.get_logger().setLevel(logging.WARNING)  # the progress bar says enough
-    remedy = (
-        f"put {', '.join(entry.files)} into {folder}, or set VAECOURSE_DATA to the folder that holds them"
-    )
+    remedy = f"put {', '.join(entry.files)} into {folder}, or set VAECOURSE_DATA to the folder that holds them"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -35,9 +35,7 @@ def read_idx(path: Path) -> np.ndarray:
     except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as error:
         raise ValueError(f"{path} is not a complete gzip file ({error})") from error
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise ValueError(
-            f"{path} is not an IDX file of unsigned bytes: it starts with {content[:4].hex(' ')}"
-        )
+        raise ValueError(f"{path} is not an IDX file of unsigned bytes: it starts with {content[:4].hex(' ')}")
     num_dimensions = content[3]
     header = 4 + 4 * num_dimensions
     if num_dimensions == 0 or len(content) < header:

@@ -57,9 +57,7 @@ class ProbabilisticPCA(EMModel):
         """
         variance = float(x.var(0, correction=0).mean())
         generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(
-            x.shape[1], _check_latents(x, num_latents), generator=generator, dtype=torch.float64
-        )
+        noise = torch.randn(x.shape[1], _check_latents(x, num_latents), generator=generator, dtype=torch.float64)
         return cls(math.sqrt(variance) * noise.to(x), x.mean(0), variance)
 
     @classmethod
@@ -136,7 +134,5 @@ class ProbabilisticPCA(EMModel):
 
 def _check_latents(x: Tensor, num_latents: int) -> int:
     if not 1 <= num_latents < x.shape[1]:
-        raise ValueError(
-            f"num_latents must be in 1..{x.shape[1] - 1}, below the dimension of x; got {num_latents}"
-        )
+        raise ValueError(f"num_latents must be in 1..{x.shape[1] - 1}, below the dimension of x; got {num_latents}")
     return num_latents
