@@ -78,11 +78,12 @@ class Page:
         parts: dict[str, list[NotebookNode]] = {"": []}
         current = ""
         for cell in self.notebook.cells:
-            for level, title in headings(cell):
-                if level == 2:
-                    current = title
-                    parts.setdefault(current, [])
-            parts[current].append(cell)
+            for piece in _split(cell):
+                for level, title in headings(piece):
+                    if level == 2:
+                        current = title
+                        parts.setdefault(current, [])
+                parts[current].append(piece)
         return parts
 
     @property
@@ -119,6 +120,14 @@ def headings(cell: NotebookNode) -> list[tuple[int, str]]:
     if cell.cell_type != "markdown":
         return []
     return [(len(marks), text) for marks, text in _HEADING.findall(_FENCE.sub("", cell.source))]
+
+
+def _split(cell: NotebookNode) -> list[NotebookNode]:
+    """A Markdown cell that holds second-level headings in pieces that each begin with one; other cells as they are."""
+    if cell.cell_type != "markdown" or not any(level == 2 for level, _ in headings(cell)):
+        return [cell]
+    pieces = re.split(r"^(?=## )", cell.source, flags=re.MULTILINE)
+    return [NotebookNode(cell | {"source": piece}) for piece in pieces if piece.strip()]
 
 
 def first_line(cell: NotebookNode) -> str:

@@ -1,0 +1,192 @@
+"""The inhabitants of the zoo: real mistakes, each a patch that runs in the kernel before the chapter's first cell.
+
+A patch replaces what the chapter will import. Modules that import the patched name do so after it, because importing
+``vaecourse`` alone imports none of them.
+"""
+
+MEAN_OVER_PIXELS = """
+import vaecourse.likelihoods as m
+right = m.Bernoulli.forward
+def forward(self, c=None):
+    px_z = right(self, c)
+    total = px_z.log_prob
+    px_z.log_prob = lambda x: total(x) / x.shape[-1]
+    return px_z
+m.Bernoulli.forward = forward
+"""
+
+PRIOR_WITHOUT_NORMALISER = """
+import math
+import vaecourse.priors as m
+right = m.StandardNormal.forward
+def forward(self, c=None):
+    pz = right(self, c)
+    total = pz.log_prob
+    pz.log_prob = lambda z: total(z) + z.shape[-1] / 2 * math.log(2 * math.pi)
+    return pz
+m.StandardNormal.forward = forward
+"""
+
+LOG_VARIANCE_AS_SCALE = """
+import torch.distributions as td
+import vaecourse.posteriors as m
+def forward(self, c=None):
+    loc, log_variance = self.net(c).chunk(2, -1)
+    return td.Independent(td.Normal(loc, (log_variance / 2).exp(), validate_args=False), 1)
+m.DiagonalGaussian.forward = forward
+"""
+
+ELBO_SUMS_SAMPLES = """
+import vaecourse.objectives as m
+m.elbo = lambda draw: draw.log_w.sum(0)
+"""
+
+IWAE_WITHOUT_LOG_K = """
+import vaecourse.objectives as m
+m.iwae = lambda draw: draw.log_w.logsumexp(0)
+"""
+
+WEIGHT_WITHOUT_PRIOR = """
+import vaecourse.model as m
+m.Draw.log_w = property(lambda draw: draw.log_px_z - draw.log_qz_x)
+"""
+
+WEIGHT_WITH_FLIPPED_ENTROPY = """
+import vaecourse.model as m
+m.Draw.log_w = property(lambda draw: draw.log_px_z + draw.log_pz + draw.log_qz_x)
+"""
+
+
+def analytic_kl(term: str) -> str:
+    """The bound with another term in place of its KL, in the estimator and wherever it is imported from."""
+    return f"""
+import torch.distributions as td
+import vaecourse.estimators as m
+def analytic_kl(model, x, num_samples=1):
+    q, p = model.posterior(x), model.prior()
+    z = q.rsample((num_samples,))
+    return model.likelihood(z).log_prob(x).mean(0) + ({term})
+m.analytic_kl = analytic_kl
+"""
+
+
+KL_WITH_FLIPPED_SIGN = analytic_kl("td.kl_divergence(q, p)")
+KL_AVERAGED_OVER_LATENTS = analytic_kl("-td.kl_divergence(q, p) / z.shape[-1]")
+KL_WITH_EXCHANGED_ARGUMENTS = analytic_kl("-td.kl_divergence(p, q)")
+
+DETACHED_SAMPLES = """
+import vaecourse.model as m
+def draw(self, x, num_samples=1, q=None):
+    q = self.posterior(x) if q is None else q
+    z = q.sample((num_samples,))
+    return self.score(x, z, q.log_prob(z))
+m.LatentVariableModel.draw = draw
+"""
+
+DETACHED_ENTROPY = """
+import vaecourse.model as m
+m.Draw.log_w = property(lambda draw: draw.log_px_z + draw.log_pz - draw.log_qz_x.detach())
+"""
+
+IMPORTANCE_WITHOUT_LOG_M = """
+import math
+import vaecourse.evaluation as m
+right = m.importance_log_likelihood
+def importance_log_likelihood(model, x, num_samples=1000, *args, **kwargs):
+    estimate = right(model, x, num_samples, *args, **kwargs)
+    return estimate._replace(log_px=estimate.log_px + math.log(num_samples))
+m.importance_log_likelihood = importance_log_likelihood
+"""
+
+TABLE_KL_REVERSED = """
+import vaecourse.exact.table as m
+m.Table.kl, m.Table.reverse_kl = m.Table.reverse_kl, m.Table.kl
+"""
+
+QUADRATURE_WITHOUT_CELL_VOLUME = """
+import sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.quadrature"]
+right = m.quadrature
+def quadrature(*args, **kwargs):
+    table = right(*args, **kwargs)
+    return table._replace(log_px=table.log_px - table.log_cell)
+m.quadrature = vaecourse.exact.quadrature = quadrature
+"""
+
+E_STEP_NORMALISED_OVER_DATA = """
+import torch.distributions as td
+import vaecourse.em.components as m
+m.BayesRule.forward = lambda self, c=None: td.OneHotCategorical(logits=self.log_joint(c).log_softmax(0))
+"""
+
+E_STEP_WITHOUT_PRIOR = """
+import torch.distributions as td
+import vaecourse.em.components as m
+m.BayesRule.forward = lambda self, c=None: td.OneHotCategorical(logits=self.likelihood.log_probs(c))
+"""
+
+M_STEP_FORGETS_THE_WEIGHTS = """
+import vaecourse.em.mixtures as m
+right = m.Mixture.m_step
+def m_step(self, x, q):
+    before = self.prior.logits.detach().clone()
+    right(self, x, q)
+    self.prior.logits.data.copy_(before)
+m.Mixture.m_step = m_step
+"""
+
+M_STEP_AVERAGES_OVER_ALL_DATA = """
+import torch
+import vaecourse.em.mixtures as m
+for kind in (m.GaussianMixture, m.BernoulliMixture):
+    def refit(self, x, shares, counts, alive, right=kind._refit):
+        right(self, x, shares, torch.full_like(counts, len(x) / len(counts)), alive)
+    kind._refit = refit
+"""
+
+BOUND_WITHOUT_ENTROPY = """
+import vaecourse.em.base as m
+m.EMModel.bound = lambda self, x, q: self.expected_log_joint(x, q)
+"""
+
+PPCA_NOISE_DOUBLED = """
+import vaecourse.em.ppca as m
+right = m.ProbabilisticPCA._set_variance
+m.ProbabilisticPCA._set_variance = lambda self, variance: right(self, 2 * variance)
+"""
+
+FAULTS = {
+    "00_start_here": {
+        "pixels averaged, not summed": MEAN_OVER_PIXELS,
+        "prior without its normaliser": PRIOR_WITHOUT_NORMALISER,
+        "weight with the sign of log q flipped": WEIGHT_WITH_FLIPPED_ENTROPY,
+        "- log k lost": IWAE_WITHOUT_LOG_K,
+        "cell volume lost in quadrature": QUADRATURE_WITHOUT_CELL_VOLUME,
+    },
+    "02_em": {
+        "E step normalised over data": E_STEP_NORMALISED_OVER_DATA,
+        "E step without the prior": E_STEP_WITHOUT_PRIOR,
+        "M step without the weights": M_STEP_FORGETS_THE_WEIGHTS,
+        "M step divides by N / K": M_STEP_AVERAGES_OVER_ALL_DATA,
+        "bound without the entropy": BOUND_WITHOUT_ENTROPY,
+        "pPCA's noise taken double": PPCA_NOISE_DOUBLED,
+    },
+    "04_elbo": {
+        "samples summed, not averaged": ELBO_SUMS_SAMPLES,
+        "weight with the sign of log q flipped": WEIGHT_WITH_FLIPPED_ENTROPY,
+        "KL exchanged in the tables": TABLE_KL_REVERSED,
+        "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
+        "KL with its sign flipped": KL_WITH_FLIPPED_SIGN,
+        "prior without its normaliser": PRIOR_WITHOUT_NORMALISER,
+    },
+    "08_vae": {
+        "pixels averaged, not summed": MEAN_OVER_PIXELS,
+        "KL with its sign flipped": KL_WITH_FLIPPED_SIGN,
+        "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
+        "KL with exchanged arguments": KL_WITH_EXCHANGED_ARGUMENTS,
+        "log-variance taken for log-scale": LOG_VARIANCE_AS_SCALE,
+        "weight without the prior": WEIGHT_WITHOUT_PRIOR,
+        "- log M lost": IMPORTANCE_WITHOUT_LOG_M,
+    },
+}
