@@ -156,3 +156,32 @@ def band(ax: Axes, x, mean, se, kind: str, label: str | None = None, width: floa
         **line,
     )
     ax.fill_between(x, mean - width * se, mean + width * se, color=colour[kind], alpha=0.2, linewidth=0)
+
+
+def image_grids(images: dict[str, Tensor], columns: int, height: float, **scale: float) -> Figure:
+    """Several grids of images side by side under their titles, all on the same scale.
+
+    Args:
+        images: title to images [N, H, W].
+        columns: images per row.
+        height: of the figure, in inches.
+        scale: ``vmin`` and ``vmax``, passed on to :func:`image_grid`.
+    """
+    fig, axes = plt.subplots(1, len(images), figsize=(WIDTH, height), squeeze=False)
+    for ax, (title, grid) in zip(axes[0], images.items()):
+        image_grid(ax, grid, columns, title=title, **scale)
+    return fig
+
+
+def box(
+    ax: Axes, centre: tuple[float, float], text: str, kind: str, width: float = 0.165, height: float = 0.34
+) -> None:
+    """A box of a diagram, in the colour of its meaning, sizes in data units."""
+    corner = centre[0] - width / 2, centre[1] - height / 2
+    ax.add_patch(plt.Rectangle(corner, width, height, fc="white", ec=colour[kind], lw=1.6))
+    ax.text(*centre, text, ha="center", va="center")
+
+
+def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], kind: str = "data", **style) -> None:
+    """An arrow of a diagram; ``style`` goes to matplotlib's arrow properties."""
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour[kind], "lw": 1.4} | style)
