@@ -228,7 +228,7 @@ def test_a_collapse_without_a_floor_is_one_clear_sentence():
     x = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]).double()
     covariance = torch.eye(2).double().expand(2, 2, 2)
     model = GaussianMixture(torch.tensor([0.5, 0.5]).double(), x[:2], covariance, variance_floor=0)
-    with pytest.raises(ValueError, match=r"component has collapsed.*variance_floor is 0"):
+    with pytest.raises(ValueError, match=r"component has collapsed.*at variance_floor 0"):
         model.fit(x)
 
 
