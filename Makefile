@@ -58,7 +58,7 @@ clean:
 	find chapters -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 # A Python that was removed since leaves a .venv that cannot run: then it is made anew.
-ifeq ($(wildcard $(RUN)),)
+ifeq ($(realpath $(RUN)),)
 .PHONY: $(CREATED)
 endif
 
@@ -68,7 +68,7 @@ $(CREATED):
 	  echo "The course needs Python 3.11 to 3.14, and $(PYTHON) is $$version:" \
 	    "name another, as in make report PYTHON=python3.13" >&2; \
 	  exit 1; }
-	$(PYTHON) -m venv $(if $(wildcard $(RUN)),,--clear) $(VENV)
+	$(PYTHON) -m venv $(if $(realpath $(RUN)),,--clear) $(VENV)
 	@touch $@
 
 $(BASE): $(CREATED) pyproject.toml constraints.txt
