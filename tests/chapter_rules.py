@@ -241,13 +241,14 @@ def clean_outputs(page: Page) -> Iterator[str]:
     if "widgets" in page.notebook.metadata:
         yield "the notebook holds the state of widgets"
     for cell in page.code:
-        for output in cell.outputs:
-            if output.output_type == "stream" and output.name == "stderr":
-                yield f"{first_line(cell)} wrote to stderr: {output.text[:60]!r}"
-            if any("widget" in mime for mime in output.get("data", {})):
-                yield f"{first_line(cell)} shows a widget, which vanishes from pages"
-            if re.search(r"\r|\d(it/s|s/it)\b|%\|", "".join(_texts(output))):
-                yield f"{first_line(cell)} left a progress bar behind"
+        shown = [mime for output in cell.outputs for mime in output.get("data", {})]
+        errors = [output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stderr"]
+        if errors:
+            yield f"{first_line(cell)} wrote to stderr: {errors[0][:60]!r}"
+        if any("widget" in mime for mime in shown):
+            yield f"{first_line(cell)} shows a widget, which vanishes from pages"
+        if any(re.search(r"\r|\d(it/s|s/it)\b|%\|", text) for output in cell.outputs for text in _texts(output)):
+            yield f"{first_line(cell)} left a progress bar behind"
 
 
 def no_absolute_paths(page: Page) -> Iterator[str]:
@@ -427,7 +428,9 @@ def recorded_numbers(page: Page) -> Iterator[str]:
 def unmarked_numbers(page: Page) -> Iterator[str]:
     """A decimal number in the prose is marked as a record, stands in a formula, or is quoted from a cited source."""
     named = re.compile(
-        r"\b(Figures?|Exercises?|Sections?|Tables?|Chapters?|Equations?|Python|version|§) \d+[a-z]?\.\d+", re.IGNORECASE
+        r"\b(?:Figures?|Exercises?|Sections?|Tables?|Chapters?|Equations?|Python|version|§) \d+[a-z]?\.\d+"
+        rf"|^#+ {page.label}\.\d+|\({page.label}\.\d+\)",  # numbered headings, equations
+        re.IGNORECASE | re.MULTILINE,
     )
     for cell in page.prose():
         marked = "".join(re.split(r"[-+−]?\d[\d,.]*(?:[eE][-+−]?\d+)?<!--\s*record:\s*\w+\s*-->", cell.source))

@@ -279,6 +279,7 @@ FAULTS = [
     ("recorded_numbers", "twice", output("bound_2", recorded("bound_1", -1.1))),
     ("unmarked_numbers", "2.91 in", replace("What is still missing?", "What is still missing? It gains 2.91 nats.")),
     ("unmarked_numbers", "−0.5 in", replace("What is still missing?", "What is still missing (−0.5)?")),
+    ("unmarked_numbers", "5.1 in", replace("Imports.", "It is better by that much (5.1).")),
     ("unmarked_numbers", "86.8 in", replace("$86.8$", "86.8")),
     ("citations", "kingma2015 is cited and not listed", replace("(#ref-kingma2014)", "(#ref-kingma2015)")),
     ("citations", "not in references.bib", attribute(keys={"burda2016"})),
@@ -311,6 +312,7 @@ def test_every_rule_has_a_fault():
     "allowed",
     [
         "See Figure 4.1, exercise 4.2, equation 1.3, section 2.2 and Python 3.11.",
+        "## 4.1 Why?\n\nBecause of (4.1).",
         "With $x = 0.25$ and $$y = 0.5$$ and `z = 0.75`.",
         "Burda reports 86.76 nats ([Burda (2016)](#ref-kingma2014)).",
         "It is −1.10<!--record:bound_1--> nats, and 1.5e−3<!--record:bound_1--> more.",
