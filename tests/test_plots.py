@@ -9,6 +9,7 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from matplotlib.colors import to_rgba
 
 from vaecourse import plots
 
@@ -83,6 +84,24 @@ def test_band_is_as_wide_as_its_standard_errors():
     assert line.get_color() == plots.colour["bound"] and line.get_label() == "ELBO"
     bottom, top = shade.get_paths()[0].get_extents().intervaly
     assert (bottom, top) == pytest.approx((0.7, 2.6))
+
+
+def test_grids_side_by_side_share_their_scale():
+    fig = plots.image_grids({"a": torch.zeros(4, 8, 8), "b": torch.full((4, 8, 8), 9.0)}, 2, 1.5, vmin=0.0, vmax=16.0)
+    assert [ax.get_title() for ax in fig.axes] == ["a", "b"] and fig.get_figwidth() == plots.WIDTH
+    assert {ax.images[0].get_clim() for ax in fig.axes} == {(0.0, 16.0)}
+
+
+def test_diagrams_keep_the_colour_of_their_meaning():
+    _, ax = plt.subplots()
+    plots.box(ax, (0.5, 0.4), "encoder", "q", width=0.2, height=0.1)
+    plots.arrow(ax, (0.0, 0.0), (1.0, 1.0), "p", linestyle="--")
+    (patch,) = ax.patches
+    assert patch.get_bbox().bounds == pytest.approx((0.4, 0.35, 0.2, 0.1))
+    assert patch.get_edgecolor() == to_rgba(plots.colour["q"])
+    text, arrow = ax.texts
+    assert text.get_text() == "encoder" and text.get_position() == (0.5, 0.4)
+    assert arrow.xy == (1.0, 1.0) and arrow.arrow_patch.get_edgecolor() == to_rgba(plots.colour["p"])
 
 
 def test_meanings_have_their_own_colour_and_line():

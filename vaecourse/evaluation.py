@@ -56,16 +56,17 @@ def importance_log_likelihood(
     log_px, ess = [], []
     for part in tqdm(x.split(max(1, chunk_size // samples_at_once)), disable=not progress, unit="batch", leave=False):
         q = model.posterior(part)
-        log_sum = part.new_full((len(part),), -math.inf, dtype=torch.float64)  # log of the sum of w
+        # Summed on the CPU, because not every accelerator has float64.
+        log_sum = torch.full((len(part),), -math.inf, dtype=torch.float64)  # log of the sum of w
         log_squares = log_sum  # log of the sum of w^2
         for start in range(0, num_samples, samples_at_once):
             size = min(samples_at_once, num_samples - start)
-            log_w = model.draw(part, size, q=q).log_w.double()  # [S, b]
+            log_w = model.draw(part, size, q=q).log_w.cpu().double()  # [S, b]
             log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
             log_squares = torch.logaddexp(log_squares, (2 * log_w).logsumexp(0))
         log_px.append(log_sum - math.log(num_samples))
         ess.append((2 * log_sum - log_squares).exp())
-    return ImportanceEstimate(torch.cat(log_px).cpu(), torch.cat(ess).cpu())
+    return ImportanceEstimate(torch.cat(log_px), torch.cat(ess))
 
 
 def mean_and_se(values: Tensor) -> tuple[float, float]:
