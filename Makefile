@@ -35,8 +35,9 @@ course: $(BASE)
 figures: $(BASE)
 	@$(RUN) -m vaecourse figures
 
-# One thread: with more, the last digits of a training run depend on the machine.
-chapters test zoo: export OMP_NUM_THREADS = 1
+# One thread, if the caller asks for no other number: with more, the last digits of a training run depend on the
+# machine, and the threads of these small models wait for each other for minutes where other programs run beside them.
+report chapters test zoo: export OMP_NUM_THREADS ?= 1
 
 chapters: $(BASE)
 	@$(RUN) -m vaecourse chapters
