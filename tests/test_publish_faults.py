@@ -106,7 +106,12 @@ def test_an_interrupted_run_leaves_the_earlier_report_and_no_kernel(folder, earl
     out = folder.parent / "reports"
     shutil.copytree(earlier, out / "04_fault")
     command = [sys.executable, "-m", "vaecourse", "report", "4"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A background job of a shell without job control ignores Ctrl-C and passes that on: here it is a terminal's.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     try:
         wait_until((folder / "pid").exists)
         process.send_signal(sent)
