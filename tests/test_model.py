@@ -1,12 +1,17 @@
 """The model and the draw: shapes, what each log-density is, and draws from another q."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.distributions as td
 from cases import linear_gaussian_model, neural_model, two_state, z_scores
+from torch import nn
 
+from vaecourse.estimators import analytic_kl, pathwise, stl
 from vaecourse.exact import linear_gaussian_marginal
 from vaecourse.model import LatentVariableModel
+from vaecourse.objectives import iwae
 
 
 def test_draw_holds_the_three_log_densities():
@@ -62,3 +67,67 @@ def test_bad_arguments():
         model.draw(x, 0)
     with pytest.raises(ValueError, match="no posterior: pass the distribution"):
         LatentVariableModel(model.prior, model.likelihood).draw(x)
+
+
+# ------------------------------------------------------------------------------------------------ decoding in chunks
+
+CHUNKS = [1, 2, 3, 4, 5, 9, 20, 100]  # of 5 samples of 4 data: parts of a row, whole rows, several, all
+
+
+class Counter(nn.Module):
+    """A decoder that notes how many pairs it decodes at once."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.pairs = net, []
+
+    def forward(self, z):
+        self.pairs.append(z.shape[:-1].numel())
+        return self.net(z)
+
+
+def value_and_gradient(model, x, estimate):
+    torch.manual_seed(0)
+    value = estimate(model, x)
+    return value.detach(), torch.autograd.grad(value.sum(), list(model.parameters()))
+
+
+@pytest.mark.parametrize("chunk_size", CHUNKS)
+@pytest.mark.parametrize("estimator", [pathwise, partial(pathwise, objective=iwae), analytic_kl, stl])
+def test_chunks_change_nothing_but_the_memory(estimator, chunk_size):
+    model = neural_model(num_latents=2)
+    x = torch.tensor([[1, 0, 1], [0, 0, 1], [1, 1, 1], [0, 1, 0]], dtype=torch.float64)
+    whole = value_and_gradient(model, x, partial(estimator, num_samples=5))
+    counter = model.likelihood.net = Counter(model.likelihood.net)
+    parts = value_and_gradient(model, x, partial(estimator, num_samples=5, chunk_size=chunk_size))
+    assert max(counter.pairs) <= chunk_size
+    assert sum(counter.pairs) == (20 if chunk_size >= 20 else 40)  # every chunk once on each way
+    torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunk_size", CHUNKS)
+def test_chunks_without_a_gradient(chunk_size):
+    model = neural_model()
+    counter = model.likelihood.net = Counter(model.likelihood.net)
+    x = torch.ones(4, 3, dtype=torch.float64)
+    with torch.no_grad():
+        draw = model.draw(x, 5, chunk_size=chunk_size)
+    assert sum(counter.pairs) == 20
+    torch.testing.assert_close(draw.log_px_z, model.likelihood(draw.z).log_prob(x))
+
+
+def test_chunks_of_a_random_decoder_repeat_their_noise():
+    """Activations computed again under other dropout masks would give a gradient of another function."""
+    model = neural_model()
+    model.likelihood.net = nn.Sequential(model.likelihood.net, nn.Dropout(0.5))
+    torch.manual_seed(0)
+    masks = []
+    model.likelihood.net[1].register_forward_hook(lambda module, given, out: masks.append(out.detach() == 0))
+    model.log_likelihood(torch.ones(4, 3).double(), torch.ones(4, 4, 1).double(), 8).sum().backward()
+    assert len(masks) == 4 and not torch.equal(masks[0], masks[1])  # chunks go back in the opposite order
+    assert torch.equal(masks[0], masks[3]) and torch.equal(masks[1], masks[2])
+
+
+def test_chunk_size_is_checked():
+    with pytest.raises(ValueError, match="chunk_size must be at least 1, or None, and is 0"):
+        neural_model().draw(torch.ones(2, 3, dtype=torch.float64), chunk_size=0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.distributions as td
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from vaecourse.distributions import Conditional, rsample_and_log_prob
 
@@ -55,7 +57,41 @@ class LatentVariableModel(nn.Module):
         """log p(x, z) in nats, of shape [S, B], for x [B, D] and z [S, B, L]."""
         return self.prior().log_prob(z) + self.likelihood(z).log_prob(x)
 
-    def draw(self, x: Tensor, num_samples: int = 1, q: td.Distribution | None = None) -> Draw:
+    def log_likelihood(self, x: Tensor, z: Tensor, chunk_size: int | None = None) -> Tensor:
+        """log p(x|z) in nats, of shape [S, B], with a bound on the memory it takes.
+
+        Args:
+            x: data of shape [B, D].
+            z: latents of shape [S, B, L].
+            chunk_size: decode at most so many (sample, datum) pairs at once; None for all. Where a gradient is wanted,
+                a chunk's activations are not kept but computed again on the way back (about a third more time). Values
+                and gradients are the same up to rounding, unless the likelihood looks at its whole batch (batch
+                normalisation) or is random itself (dropout).
+        """
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f"chunk_size must be at least 1, or None, and is {chunk_size}")
+        num_samples, num_data = len(z), len(x)
+        if chunk_size is None or num_samples * num_data <= chunk_size:
+            return self.likelihood(z).log_prob(x)
+        z = z.expand(-1, num_data, -1)
+        rows = []
+        for some in z.split(max(1, chunk_size // num_data)):  # whole rows of samples, or, if one is too long, its parts
+            parts = zip(x.split(chunk_size), some.split(chunk_size, 1))
+            rows.append(torch.cat([self._log_likelihood_of_chunk(x_part, z_part) for x_part, z_part in parts], 1))
+        return torch.cat(rows)
+
+    def _log_likelihood_of_chunk(self, x: Tensor, z: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return self.likelihood(z).log_prob(x)
+        return checkpoint(lambda x, z: self.likelihood(z).log_prob(x), x, z, use_reentrant=False)
+
+    def draw(
+        self,
+        x: Tensor,
+        num_samples: int = 1,
+        q: td.Distribution | None = None,
+        chunk_size: int | None = None,
+    ) -> Draw:
         """Samples z ~ q(z|x) with their densities.
 
         Samples are reparameterised where q can be, so that gradients reach its parameters through z.
@@ -64,6 +100,7 @@ class LatentVariableModel(nn.Module):
             x: data of shape [B, D].
             num_samples: number S of samples per datum.
             q: a distribution over z with batch shape [B] to use in place of ``posterior(x)``.
+            chunk_size: as for :meth:`log_likelihood`; all samples are drawn in one call whatever it is.
 
         Returns:
             A :class:`Draw` of S samples per datum.
@@ -76,11 +113,11 @@ class LatentVariableModel(nn.Module):
         else:
             z = q.sample((num_samples,))
             log_qz_x = q.log_prob(z)
-        return self.score(x, z, log_qz_x)
+        return self.score(x, z, log_qz_x, chunk_size)
 
-    def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor) -> Draw:
-        """The draw of given samples z [S, B, L] whose log q(z|x) [S, B] is known."""
-        return Draw(z, self.likelihood(z).log_prob(x), self.prior().log_prob(z), log_qz_x)
+    def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor, chunk_size: int | None = None) -> Draw:
+        """The draw of given samples z [S, B, L] whose log q(z|x) [S, B] is known; for chunk_size see log_likelihood."""
+        return Draw(z, self.log_likelihood(x, z, chunk_size), self.prior().log_prob(z), log_qz_x)
 
     def sample(self, num_samples: int) -> Tensor:
         """Ancestral samples: z from the prior, then x from the likelihood, of shape [N, D]."""

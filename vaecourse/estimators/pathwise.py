@@ -1,4 +1,4 @@
-"""Estimators: the value is the bound, the gradient with respect to all parameters is the estimator the name says."""
+"""Reparameterised estimators: the gradient goes through the samples, z = g(eps, x)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def pathwise(
     x: Tensor,
     num_samples: int = 1,
     objective: Callable[[Draw], Tensor] = elbo,
+    chunk_size: int | None = None,
 ) -> Tensor:
     """The reparameterised estimator: the gradient goes through the samples.
 
@@ -25,6 +26,8 @@ def pathwise(
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
         objective: a function of a draw, such as ``iwae``.
+        chunk_size: how many (sample, datum) pairs are decoded at once, None for all; see
+            :meth:`~vaecourse.model.LatentVariableModel.log_likelihood`.
 
     Returns:
         The objective, [B], in nats.
@@ -32,16 +35,18 @@ def pathwise(
     References:
         Kingma & Welling (2014), section 2.4; Rezende, Mohamed & Wierstra (2014), section 3.
     """
-    return objective(model.draw(x, num_samples, q=_checked(model.posterior(x), num_samples, "pathwise")))
+    q = _checked(model.posterior(x), num_samples, "pathwise")
+    return objective(model.draw(x, num_samples, q=q, chunk_size=chunk_size))
 
 
-def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size: int | None = None) -> Tensor:
     """The bound with its KL in closed form: only the reconstruction term is sampled.
 
     Args:
         model: a model whose KL(q(z|x) || p(z)) torch knows.
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
+        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -51,10 +56,10 @@ def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> 
     """
     q = _checked(model.posterior(x), num_samples, "analytic_kl")
     z = q.rsample((num_samples,))  # [S, B, L]
-    return model.likelihood(z).log_prob(x).mean(0) - td.kl_divergence(q, model.prior())
+    return model.log_likelihood(x, z, chunk_size).mean(0) - td.kl_divergence(q, model.prior())
 
 
-def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size: int | None = None) -> Tensor:
     """Sticking the landing: the score term of log q, whose expectation is zero, is left out of the gradient.
 
     At the exact posterior every sample's gradient with respect to q is then exactly zero.
@@ -63,6 +68,7 @@ def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
         model: a model whose q(z|x) can be reparameterised.
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
+        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -72,7 +78,7 @@ def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
     """
     q = _checked(model.posterior(x), num_samples, "stl")
     z, _ = rsample_and_log_prob(q, (num_samples,))
-    return elbo(model.score(x, z, frozen(q).log_prob(z)))
+    return elbo(model.score(x, z, frozen(q).log_prob(z), chunk_size))
 
 
 def _checked(q: td.Distribution, num_samples: int, estimator: str) -> td.Distribution:
