@@ -1,0 +1,67 @@
+"""Have the chains met, and what are their draws worth: R-hat and effective sample size, through ArviZ."""
+
+from __future__ import annotations
+
+import torch
+from arviz_stats.base import array_stats
+from torch import Tensor
+
+KINDS = ("bulk", "tail", "mean")
+
+
+def r_hat(positions: Tensor) -> Tensor:
+    """Rank-normalised split R-hat: the spread of all draws over that within chains; 1 where chains agree.
+
+    The larger of two: on the ranks of the draws, which finds chains at different places, and on the ranks of their
+    distance from the median, which finds chains of different width. It finds no mode that every chain missed.
+
+    Args:
+        positions: draws [T, C, ...] of T steps in C chains, at least 4 and 2.
+
+    Returns:
+        One number for each variable, [...], float64 on the CPU; above 1.01 the chains need longer.
+
+    Raises:
+        ValueError: there are too few draws or chains, or a draw is not finite.
+
+    References:
+        Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), section 3 and equation 14.
+    """
+    _check(positions, least_chains=2)
+    return torch.as_tensor(array_stats.rhat(positions.double().cpu().numpy(), chain_axis=1, draw_axis=0))
+
+
+def effective_sample_size(positions: Tensor, kind: str = "bulk") -> Tensor:
+    """How many independent draws would estimate as well as these T C dependent ones do.
+
+    Args:
+        positions: draws [T, C, ...] of T steps in C chains, at least 4 and 1.
+        kind: "bulk" for the centre (on ranks), "tail" for the 5 % and 95 % quantiles, the lesser of the two, or
+            "mean" for the mean itself: its Monte-Carlo error is the standard deviation over the root of this.
+
+    Returns:
+        One number for each variable, [...], float64 on the CPU. It can exceed T C, where draws alternate about the
+        mean.
+
+    Raises:
+        ValueError: there are too few draws, a draw is not finite, or kind is none of these.
+
+    References:
+        Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), sections 3.2 and 4; Geyer (1992) for where the sum of
+        autocorrelations is cut.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, and is {kind!r}")
+    _check(positions, least_chains=1)
+    prob = {"prob": (0.05, 0.95)} if kind == "tail" else {}
+    draws = positions.double().cpu().numpy()
+    return torch.as_tensor(array_stats.ess(draws, chain_axis=1, draw_axis=0, method=kind, **prob))
+
+
+def _check(positions: Tensor, least_chains: int) -> None:
+    if positions.ndim < 2 or positions.shape[0] < 4 or positions.shape[1] < least_chains:
+        raise ValueError(
+            f"positions must be [T, C, ...] of at least 4 steps and {least_chains} chains; got {list(positions.shape)}"
+        )
+    if not positions.isfinite().all():
+        raise ValueError(f"positions must be finite; {int((~positions.isfinite()).sum())} of the values are not")
