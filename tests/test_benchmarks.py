@@ -1,0 +1,104 @@
+"""Benchmarks: every contender does the same work, and the script runs and writes what it promises. Nothing is timed."""
+
+import importlib
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from vaecourse import data
+from vaecourse.estimators import pathwise
+
+ROOT = Path(__file__).parent.parent
+LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
+
+
+@pytest.fixture
+def contenders(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    yield importlib.import_module("contenders")
+    for name in ("contenders", "presentation", "training"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def train():
+    return data.load("digits", protocol="dynamic").head(1000)
+
+
+def run(contenders, name, train, num_epochs):
+    with contenders.silence():
+        try:
+            return getattr(contenders, name)(train, num_epochs)
+        except contenders.UnavailableError as error:
+            pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_contenders_maximise_the_same_bound(contenders, train, name, monkeypatch):
+    """With a learning rate of nothing, each reports the bound of the initial model, up to the noise of its draws."""
+    monkeypatch.setattr(contenders, "LEARNING_RATE", 1e-12)
+    torch.manual_seed(1)
+    model = contenders.course_model(64)
+    with torch.no_grad():
+        values = torch.stack([pathwise(model, train.batch()) for _ in range(50)])  # [50, N]
+    # A run of one epoch draws once a datum; the reference's own noise is a fiftieth of that in variance.
+    se = values.var(0).mean().div(len(train)).sqrt().item() * math.sqrt(1 + 1 / 50)
+    torch.manual_seed(2)
+    bound = run(contenders, name, train, 1).bound
+    assert abs(bound - values.mean().item()) < 4 * se
+
+
+@pytest.mark.parametrize("name", [*LEARNERS[1:], "matrix_products"])
+def test_contenders_multiply_the_same_matrices(contenders, name):
+    """One more batch in an epoch costs the same floating-point operations; what happens once an epoch cancels."""
+
+    def flops_of_a_step(name):
+        counts = []
+        for size in (1000, 1100):  # an evaluation after each epoch sees a thousand data in both
+            with FlopCounterMode(display=False) as counter:
+                run(contenders, name, data.load("digits", protocol="dynamic").head(size), 1)
+            counts.append(counter.get_total_flops())
+        return counts[1] - counts[0]
+
+    assert flops_of_a_step(name) == flops_of_a_step("course") > 0
+
+
+def test_contenders_learn(contenders, train):
+    """Epochs count in the order they ran, and the last is the one reported."""
+    first, later = (run(contenders, "course", train, num_epochs) for num_epochs in (1, 10))
+    assert len(later.seconds) == 10 and min(later.seconds) > 0
+    assert later.bound > first.bound + 1
+
+
+def test_quick_run_writes_numbers_and_figure(tmp_path):
+    script = [sys.executable, ROOT / "benchmarks" / "training.py", "--quick", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["training.json", "training.png"]
+    result = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    assert result["threads"] == 1 and result["data"] == "digits, dynamic binarisation, train"
+    for name, row in result["training"].items():
+        assert name in done.stdout
+        if "unavailable" in row:
+            assert row["unavailable"] in done.stdout and not row["seconds"]
+        else:
+            assert len(row["images_per_second"]) == result["rounds"] == 2 and min(row["images_per_second"]) > 0
+    assert result["training"]["vaecourse fp32"]["seconds"]
+    assert result["training"]["matrix products alone"]["ratios"]["floor"] == [1.0, 1.0]
+    assert [(row["k"], row["chunk_size"]) for row in result["samples"]] == [(1, None), (5, None), (5, 1000)]
+    assert result["samples"][0]["relative"] == [1.0, 1.0]
+    if sys.platform == "linux":
+        assert result["samples"][0]["peak_mib"] > 1
+
+
+@pytest.mark.parametrize("given", [["--rounds", "0"], ["--images", "many"]])
+def test_bad_input_is_one_sentence(contenders, given, capsys):
+    with pytest.raises(SystemExit):
+        importlib.import_module("training").parse(given)
+    assert f"argument {given[0]}: must be a whole number from 1, and is {given[1]}" in capsys.readouterr().err
