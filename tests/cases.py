@@ -7,16 +7,16 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
+from vaecourse import posteriors, priors
 from vaecourse.distributions import Conditional, Given
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
-from vaecourse.exact.enumeration import Categorical
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
-from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
+from vaecourse.priors import Categorical, Fixed, MixtureOfGaussians, StandardNormal
 
 
 class Slot(NamedTuple):
@@ -60,6 +60,9 @@ def slots() -> dict[str, Slot]:
         "FullCovarianceGaussian": (seeded(lambda: FullCovarianceGaussian(MLP(2, (4,), 5), 2), 3), c, "real"),
         "Given": (seeded(lambda: Given(nn.Linear(2, 3), DiagonalGaussian(nn.Linear(3, 4)))), c, "real"),
         "Categorical": (Categorical(half), c, "one-hot"),
+        "FactorisedBernoulli prior": (_uneven(priors.FactorisedBernoulli(2)), None, "counts 1"),
+        "FactorisedBernoulli": (seeded(lambda: posteriors.FactorisedBernoulli(MLP(2, (4,), 2))), c, "counts 1"),
+        "Categorical posterior": (seeded(lambda: posteriors.Categorical(MLP(2, (4,), 2))), c, "one-hot"),
         "LinearGaussianPosterior": (linear_gaussian_model(2, 2).posterior, c, "real"),
         "GaussianComponents": (gaussians, one_hot, "real"),
         "BernoulliComponents": (bernoullis, one_hot, "counts 1"),
@@ -67,6 +70,37 @@ def slots() -> dict[str, Slot]:
         "pPCA likelihood": (seeded(_ppca).likelihood, c[:, :1], "real"),
     }
     return {name: Slot(conditional.double(), context, kind) for name, (conditional, context, kind) in made.items()}
+
+
+def _uneven(prior):
+    nn.init.normal_(prior.logits, generator=torch.Generator().manual_seed(0))
+    return prior
+
+
+def belief_net(num_latents=3, num_data_dims=4, seed=0) -> LatentVariableModel:
+    """A sigmoid belief net with one layer of binary latents and an encoder that is far from the posterior, float64."""
+
+    def make():
+        decoder, encoder = MLP(num_latents, (), num_data_dims), MLP(num_data_dims, (), num_latents)
+        nn.init.normal_(decoder.layers[-1].weight, std=1.5)
+        nn.init.normal_(encoder.layers[-1].weight, std=0.7)
+        prior, posterior = priors.FactorisedBernoulli(num_latents), posteriors.FactorisedBernoulli(encoder)
+        nn.init.normal_(prior.logits)
+        return LatentVariableModel(prior, Bernoulli(decoder), posterior)
+
+    return seeded(make, seed)
+
+
+def mixture_model(num_states=3, num_data_dims=4, seed=0) -> LatentVariableModel:
+    """A one-hot latent with an encoder that is far from the posterior, float64."""
+
+    def make():
+        decoder, encoder = MLP(num_states, (4,), num_data_dims), MLP(num_data_dims, (), num_states)
+        nn.init.normal_(decoder.layers[-1].weight, std=2.0)
+        prior = Categorical(torch.linspace(1, 2, num_states) / torch.linspace(1, 2, num_states).sum())
+        return LatentVariableModel(prior, Bernoulli(decoder), posteriors.Categorical(encoder))
+
+    return seeded(make, seed)
 
 
 def linear_gaussian_model(num_data_dims=3, num_latents=2, scale=0.8, seed=0) -> LatentVariableModel:
@@ -117,8 +151,10 @@ def z_scores(samples: Tensor, expected: Tensor) -> Tensor:
 __all__ = [
     "Slot",
     "all_tuples",
+    "belief_net",
     "gauss_hermite",
     "linear_gaussian_model",
+    "mixture_model",
     "neural_model",
     "seeded",
     "slots",

@@ -7,12 +7,13 @@ import sys
 import pytest
 import torch
 import torch.distributions as td
-from cases import gauss_hermite, linear_gaussian_model, neural_model, two_state
+from cases import all_tuples, belief_net, gauss_hermite, linear_gaussian_model, neural_model, two_state
 from torch import nn
 
 from vaecourse import data
 from vaecourse.exact import (
     Table,
+    enumerated_bound,
     enumeration,
     frozen_log_px,
     frozen_vae,
@@ -26,6 +27,7 @@ from vaecourse.exact.enumeration import states
 from vaecourse.likelihoods import Bernoulli, Binomial, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
+from vaecourse.objectives import elbo, iwae
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
 from vaecourse.priors import MixtureOfGaussians, StandardNormal
 
@@ -267,3 +269,32 @@ def test_evidence_of_many_data(monkeypatch, elements):
     log_px = quadrature_log_px(single, x.float(), 81)
     assert log_px.dtype == F64 and next(single.parameters()).dtype == torch.float32
     torch.testing.assert_close(log_px, expected, rtol=1e-5, atol=1e-5)  # the parameters were rounded to float32
+
+
+# ------------------------------------------------------------------------------------- a bound over every possible draw
+
+
+def test_enumerated_bounds_by_hand():
+    """p(x, z) = (0.3, 0.1) and q = (1/2, 1/2): the ELBO, L_2 and L_3, whose values are fractions' logarithms."""
+    model, x = two_state(), torch.ones(1, 1, dtype=F64)
+    values = [enumerated_bound(model, x, objective, k).item() for objective, k in ((elbo, 1), (elbo, 3), (iwae, 2))]
+    assert values == pytest.approx([-1.060132, -1.060132, -0.988211], abs=1e-6)
+    draw, mass = all_tuples(model, 3)
+    torch.testing.assert_close(enumerated_bound(model, x, iwae, 3).sum(), (mass * iwae(draw)).sum())
+
+
+def test_enumerated_bound_is_the_evidence_less_the_divergence():
+    model, x = belief_net(), torch.tensor([[1, 0, 1, 1], [0, 0, 1, 0]], dtype=F64)
+    table = enumeration(model, x)
+    torch.testing.assert_close(enumerated_bound(model, x), table.log_px - table.kl(model.posterior(x)))
+
+
+def test_enumerated_bound_where_q_has_no_mass():
+    """A state that q never visits adds nothing, though its weight is infinite."""
+    model, x = two_state(q=(1.0, 0.0)), torch.ones(1, 1, dtype=F64)
+    assert enumerated_bound(model, x).item() == pytest.approx(math.log(0.3), abs=1e-12)
+
+
+def test_too_many_tuples_are_refused():
+    with pytest.raises(ValueError, match="num_samples = 7 draws from 8 states make too many tuples"):
+        enumerated_bound(belief_net(), torch.ones(1, 4, dtype=F64), iwae, 7)

@@ -15,12 +15,13 @@ SOURCES = sorted((ROOT / "vaecourse").rglob("*.py"))
 # Imports go down only. Modules of one floor do not import each other; data and plots stand beside the tower.
 FLOORS = [
     {"devices", "data", "plots"},
-    {"distributions", "networks"},
+    {"distributions", "networks", "reparameterisation"},
     {"flows"},
     {"priors", "likelihoods", "posteriors"},
     {"model"},
     {"objectives"},
     {"estimators"},
+    {"local", "gradient_bench"},
     {"exact", "training", "evaluation", "mcmc", "em"},
     {"publish"},
 ]

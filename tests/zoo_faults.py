@@ -62,7 +62,7 @@ def analytic_kl(term: str) -> str:
     return f"""
 import torch.distributions as td
 import vaecourse.estimators as m
-def analytic_kl(model, x, num_samples=1):
+def analytic_kl(model, x, num_samples=1, chunk_size=None):
     q, p = model.posterior(x), model.prior()
     z = q.rsample((num_samples,))
     return model.likelihood(z).log_prob(x).mean(0) + ({term})
@@ -76,7 +76,7 @@ KL_WITH_EXCHANGED_ARGUMENTS = analytic_kl("-td.kl_divergence(p, q)")
 
 DETACHED_SAMPLES = """
 import vaecourse.model as m
-def draw(self, x, num_samples=1, q=None):
+def draw(self, x, num_samples=1, q=None, chunk_size=None):
     q = self.posterior(x) if q is None else q
     z = q.sample((num_samples,))
     return self.score(x, z, q.log_prob(z))

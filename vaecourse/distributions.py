@@ -48,6 +48,14 @@ class Given(Conditional):
         return self.conditional(self.net(c))
 
 
+def full_precision(outputs: Tensor) -> Tensor:
+    """A network's outputs, as parameters of a distribution, in float32 at least.
+
+    Under autocast networks compute in bfloat16, whose three digits are too few for a density.
+    """
+    return outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
+
+
 def rsample_and_log_prob(distribution: td.Distribution, shape: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
     """Reparameterised samples with their own log-density, in one call.
 

@@ -5,7 +5,7 @@ or two dimensions under a neural decoder, by :func:`quadrature`. The course's co
 2-D latent that stays as it is, is :func:`frozen_vae`.
 """
 
-from vaecourse.exact.enumeration import enumeration, two_state
+from vaecourse.exact.enumeration import enumerated_bound, enumeration, two_state
 from vaecourse.exact.linear_gaussian import linear_gaussian, linear_gaussian_marginal
 from vaecourse.exact.patient import frozen_log_px, frozen_vae
 from vaecourse.exact.quadrature import quadrature, quadrature_log_px
@@ -13,6 +13,7 @@ from vaecourse.exact.table import Table
 
 __all__ = [
     "Table",
+    "enumerated_bound",
     "enumeration",
     "frozen_log_px",
     "frozen_vae",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Conditional
 from vaecourse.exact.table import Table
 from vaecourse.likelihoods import Bernoulli
-from vaecourse.model import LatentVariableModel
+from vaecourse.model import Draw, LatentVariableModel
+from vaecourse.objectives import elbo
+from vaecourse.priors import Categorical
 
 
 def states(prior: td.Distribution) -> Tensor:
@@ -48,21 +51,42 @@ def enumeration(model: LatentVariableModel, x: Tensor) -> Table:
     return Table(z, log_joint - log_px, log_px, 0.0)
 
 
-class Categorical(Conditional):
-    """A one-hot z with K states: a prior when called without context, and the same for every x when called with one.
+def enumerated_bound(
+    model: LatentVariableModel, x: Tensor, objective: Callable[[Draw], Tensor] = elbo, num_samples: int = 1
+) -> Tensor:
+    r"""The expectation of a bound over every possible draw, and by autograd the exact gradient of that expectation.
+
+    .. math:: \sum_{z_1, \dots, z_S} q(z_1|x) \cdots q(z_S|x)\; F(z_1, \dots, z_S)
 
     Args:
-        probs: the K probabilities.
+        model: its prior has K states; its q(z|x) is over the same ones.
+        x: data of shape [B, D].
+        objective: F, a function of a draw.
+        num_samples: number S of samples of a draw; the bound ``elbo`` does not depend on it.
+
+    Returns:
+        The expectation, [B], in nats; K^S tuples are visited.
+
+    Raises:
+        ValueError: there are more than a million tuples.
+
+    Example:
+        >>> round(enumerated_bound(two_state(), torch.ones(1, 1).double()).item(), 6)
+        -1.060132
     """
-
-    def __init__(self, probs: Tensor):
-        super().__init__()
-        self.logits = nn.Parameter(probs.log())
-
-    def forward(self, c: Tensor | None = None) -> td.OneHotCategorical:
-        """The distribution with event shape [K], repeated over the batch of the context."""
-        logits = self.logits if c is None else self.logits.expand(len(c), -1)
-        return td.OneHotCategorical(logits=logits)
+    z = states(model.prior())  # [K, L]
+    if len(z) ** num_samples > 1_000_000:
+        raise ValueError(
+            f"num_samples = {num_samples} draws from {len(z)} states make too many tuples: at most 1,000,000"
+        )
+    z = z[:, None, :].expand(-1, len(x), -1)  # [K, B, L]
+    draw = model.score(x, z, model.posterior(x).log_prob(z))
+    tuples = torch.cartesian_prod(*[torch.arange(len(z), device=x.device)] * num_samples).reshape(-1, num_samples).T
+    size = tuples.shape[1], len(x)
+    of_tuples = Draw(*(part[tuples].reshape(num_samples, -1, *part.shape[2:]) for part in draw))  # batch [K^S * B]
+    mass = of_tuples.log_qz_x.sum(0).exp().reshape(size)
+    values = objective(of_tuples).reshape(size)
+    return torch.where(mass > 0, mass * values, 0.0).sum(0)
 
 
 def two_state(q: tuple[float, float] = (0.5, 0.5), dtype: torch.dtype = torch.float64) -> LatentVariableModel:
