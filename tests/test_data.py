@@ -1,132 +1,19 @@
-"""Data: parsers, splits, protocols, and files that are missing, wrong or behind failing mirrors."""
+"""Data: splits and protocols that never change, and a registry, parsers and datasheets that say the same."""
 
-import gzip
+import dataclasses
 import hashlib
-import http.server
-import struct
-import threading
-from dataclasses import replace
+import re
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
 
 from vaecourse import data
-from vaecourse.data import files, loading, parsers
+from vaecourse.data import cache, parsers
+from vaecourse.data.dataset import PROTOCOLS
 from vaecourse.data.registry import registry
-from vaecourse.data.splits import stratified_split
-
-
-def idx(array: np.ndarray, type_code: int = 8) -> bytes:
-    """An IDX file of unsigned bytes, gzipped without a time stamp."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, type_code, array.ndim, *array.shape)
-    return gzip.compress(header + array.astype(np.uint8).tobytes(), mtime=0)
-
-
-@pytest.fixture
-def tiny_mnist(monkeypatch):
-    """The mnist entry over made-up files of a few images: returns their contents by name."""
-    random = np.random.default_rng(0)
-    contents = {}
-    for prefix, size in (("train", 50), ("t10k", 20)):
-        contents[f"{prefix}-images-idx3-ubyte.gz"] = idx(random.integers(0, 256, (size, 28, 28)))
-        contents[f"{prefix}-labels-idx1-ubyte.gz"] = idx(np.arange(size) % 10)
-    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    entry = replace(registry()["mnist"], files=sha256, splits={"train": 40, "valid": 10}, mirrors=())
-    entries = {**registry(), "mnist": entry}
-    monkeypatch.setattr(loading, "registry", lambda: entries)
-    loading._splits.cache_clear()
-    yield contents
-    loading._splits.cache_clear()
-
-
-def write(folder, contents):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-
-
-class Mirrors(http.server.ThreadingHTTPServer):
-    """A loopback server whose paths behave as their first folder says: good, gone, broken, html, cut."""
-
-    def __init__(self, contents):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.contents, self.requests = contents, []
-
-    def url(self, behaviour):
-        return f"http://127.0.0.1:{self.server_port}/{behaviour}/"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        _, behaviour, name = self.path.split("/")
-        self.server.requests.append(self.path)
-        content = self.server.contents[name]
-        status, body = {
-            "good": (200, content),
-            "gone": (403, b"no"),
-            "broken": (503, b"later"),
-            "html": (200, b"<html>Sign in to continue</html>"),
-            "cut": (200, content[: len(content) // 2]),
-        }[behaviour]
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def mirrors(tiny_mnist, monkeypatch, tmp_path):
-    """A function that makes a server's behaviours the mirrors of mnist, with an empty data folder."""
-    monkeypatch.delenv("VAECOURSE_DATA", raising=False)
-    monkeypatch.setattr(files, "project_folder", lambda: tmp_path / "data")
-    server = Mirrors(tiny_mnist)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-
-    def use(*behaviours):
-        entries = loading.registry()
-        entries["mnist"] = replace(entries["mnist"], mirrors=tuple(map(server.url, behaviours)))
-        return server
-
-    yield use
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-# Parsers
-
-
-def test_read_idx_returns_what_was_written(tmp_path):
-    array = np.arange(2 * 3 * 4).reshape(2, 3, 4)
-    (tmp_path / "a.gz").write_bytes(idx(array))
-    np.testing.assert_array_equal(parsers.read_idx(tmp_path / "a.gz"), array)
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (idx(np.zeros(3), type_code=13), "not an IDX file of unsigned bytes"),
-        (gzip.compress(b"<html>", mtime=0), "not an IDX file of unsigned bytes"),
-        (gzip.compress(b"", mtime=0), "not an IDX file of unsigned bytes"),
-        (gzip.compress(b"\x00\x00\x08\x03\x00\x00", mtime=0), "ends within its header"),
-        (gzip.compress(b"\x00\x00\x08\x00", mtime=0), "ends within its header"),
-        (gzip.compress(gzip.decompress(idx(np.zeros((2, 5))))[:-1], mtime=0), "states 2x5 = 10 values but holds 9"),
-        (gzip.compress(gzip.decompress(idx(np.zeros((2, 5)))) + b"\x00", mtime=0), "but holds 11"),
-        (b"<html>not gzip</html>", "not a complete gzip file"),
-        (idx(np.arange(100))[:-12], "not a complete gzip file"),
-    ],
-)
-def test_read_idx_refuses_a_damaged_file(tmp_path, content, sentence):
-    (tmp_path / "a.gz").write_bytes(content)
-    with pytest.raises(ValueError, match=sentence) as error:
-        parsers.read_idx(tmp_path / "a.gz")
-    assert "\n" not in str(error.value) and "a.gz" in str(error.value)
-
+from vaecourse.data.splits import SPLITS, shuffled_split, stratified_split
 
 # Splits
 
@@ -167,6 +54,18 @@ def test_stratified_split_of_uneven_labels():
     assert not np.array_equal(parts["test"], other["test"])
     with pytest.raises(ValueError, match="add up to the number of data, 1000"):
         stratified_split(labels, {"train": 700}, seed=1)
+
+
+def test_shuffled_split_is_the_one_that_burda_et_al_used():
+    """Their code: train and valid are the first and last of a permutation by RandomState(123); its start is pinned."""
+    labels = np.zeros(24345)
+    parts = shuffled_split(labels, {"train": 23000, "valid": 1345}, seed=123)
+    order = np.random.RandomState(seed=123).permutation(24345)
+    np.testing.assert_array_equal(parts["train"], order[:-1345])
+    np.testing.assert_array_equal(parts["valid"], order[-1345:])
+    assert parts["train"][:4].tolist() == [17795, 4791, 14296, 974]
+    with pytest.raises(ValueError, match="add up to the number of data, 24345"):
+        shuffled_split(labels, {"train": 23000}, seed=123)
 
 
 # Protocols
@@ -213,6 +112,49 @@ def test_counts_and_intensities():
     assert counts.x.shape == (300, 64) and counts.image_shape == (8, 8) and counts.levels == 16
 
 
+def test_dequantised_is_uniform_on_its_cell_and_can_be_undone():
+    """Over all 256 values and an even number of draws u: its moments are those of a uniform, its cell is exact."""
+    x = torch.arange(256, dtype=torch.uint8).repeat(400, 4)  # [400, 1024]
+    part = data.Dataset(x, torch.zeros(400), "made", "train", "dequantised", (32, 32), 255)
+    y = part.realise(seed=1)
+    assert y.dtype == torch.float32 and (y >= 0).all() and (y < 1).all()
+    assert torch.equal((y * 256).floor(), x.float())
+    u = (y.double() * 256 - x).flatten()
+    for power in (1, 2, 3):  # E u^p = 1 / (p + 1), Var u^p = 1 / (2 p + 1) - 1 / (p + 1)^2
+        z = (u**power - 1 / (power + 1)).mean() * (len(u) / (1 / (2 * power + 1) - 1 / (power + 1) ** 2)) ** 0.5
+        assert abs(z) < 4.5  # the grid of 2^-16 shifts a moment by 2^-17 at most: 0.02 standard errors
+    assert not torch.equal(part.batch(), part.batch())
+    torch.testing.assert_close(part.realise(seed=1), y)
+
+
+def test_a_density_of_dequantised_data_bounds_the_mass_function():
+    """Jensen: E_u log p((x + u) / 256) <= log P(x) + log 256, P(x) the mass of p on the cell of x."""
+    p = torch.distributions.Normal(torch.tensor(0.4).double(), 0.05)
+    x = torch.arange(256, dtype=torch.uint8)[:, None].expand(256, 4000).contiguous()
+    part = data.Dataset(x, torch.zeros(256), "made", "train", "dequantised", (40, 100), 255)
+    log_p = p.log_prob(part.realise().double())  # [256, 4000]
+    edges = torch.arange(257).double() / 256
+    # A normal's log-mass far from its mean, without cancellation: the cell is narrow, its mass is an integral.
+    nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(20))
+    inside = edges[:-1, None] + (nodes + 1) / 512
+    log_mass = (p.log_prob(inside) + weights.log() - np.log(512.0)).logsumexp(-1)
+    gap = log_mass + np.log(256.0) - log_p.mean(-1)
+    z = gap / (log_p.std(-1) / 4000**0.5)
+    assert (z > -4.5).all() and gap.max() > 0.01  # 256 one-sided tests: a false alarm has probability 1e-3
+
+
+def test_fingerprint_is_that_of_the_data():
+    part = data.load("digits", "train", "dynamic")
+    assert re.fullmatch("[0-9a-f]{64}", part.fingerprint)
+    assert part.fingerprint == data.load("digits", "train", "dynamic").fingerprint == part.to("cpu").fingerprint
+    changed = data.load("digits", "train", "dynamic")
+    changed.x[7, 3] += 1
+    others = [changed, part.head(100), data.load("digits", "test", "dynamic"), data.load("digits", "train", "fixed")]
+    fields = [{"name": "d"}, {"levels": 17}, {"image_shape": (4, 16)}, {"x": part.x.reshape(-1, 32)}]
+    others += [dataclasses.replace(part, **field) for field in fields]
+    assert len({part.fingerprint, *(other.fingerprint for other in others)}) == 1 + len(others)
+
+
 def test_head_is_stratified():
     part = data.load("digits", "train", "dynamic").head(200)
     assert len(part) == 200 and part.label == "digits, dynamic binarisation, train"
@@ -239,11 +181,11 @@ def test_writing_into_a_data_set_does_not_change_the_next():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("mnits",), "name must be one of digits, mnist; got 'mnits'"),
+        (("mnits",), "name must be one of digits, mnist, .*; got 'mnits'"),
         (("digits", "dev"), "split of digits must be one of train, valid, test; got 'dev'"),
         (
             ("mnist", "test", "binomial"),
-            "protocol of mnist must be one of dynamic, fixed, intensity; got",
+            "protocol of mnist must be one of dynamic, fixed, integer, dequantised, intensity; got",
         ),
     ],
 )
@@ -252,87 +194,44 @@ def test_unknown_arguments_are_named(arguments, sentence):
         data.load(*arguments)
 
 
-# Files
+# Registry, parsers and datasheets
 
 
-def test_every_entry_has_a_parser_and_a_datasheet():
-    folder = files.project_folder()
-    for name, entry in registry().items():
-        assert name in parsers.PARSERS
-        sheet = (folder / f"{name}.md").read_text(encoding="utf-8")
-        assert entry.licence in sheet and entry.origin in sheet
-        assert all(sha256 in sheet for sha256 in entry.files.values())
-        assert all(f"{size:,}" in sheet for size in entry.splits.values())
-        assert not entry.files or len(entry.mirrors) >= 3
+def test_every_set_has_a_parser_and_every_parser_a_set():
+    assert list(parsers.PARSERS) == data.names()
 
 
-@pytest.mark.parametrize("subfolder", ["", "mnist"])
-def test_files_are_found_in_the_named_folder(tiny_mnist, tmp_path, monkeypatch, subfolder):
-    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path))
-    write(tmp_path / subfolder, tiny_mnist)
-    train, valid, test = (data.load("mnist", split) for split in ("train", "valid", "test"))
-    assert [len(part) for part in (train, valid, test)] == [40, 10, 20]
-    assert train.x.shape == (40, 784) and train.protocol == "dynamic" and train.image_shape == (28, 28)
-    assert valid.y.bincount().tolist() == [1] * 10  # stratified
-    assert test.y.tolist() == [i % 10 for i in range(20)]  # as published
-    images = parsers.read_idx(tmp_path / subfolder / "t10k-images-idx3-ubyte.gz")
-    np.testing.assert_array_equal(test.x, images.reshape(20, 784))
+@pytest.mark.parametrize("name", data.names())
+def test_the_datasheet_says_what_the_registry_does(name):
+    entry = registry()[name]
+    sheet = (cache.project_folder() / f"{name}.md").read_text(encoding="utf-8")
+    assert sheet.startswith(f"# {name}\n")
+    assert f"| Licence | {entry.licence}" in sheet and f"<{entry.origin}>" in sheet
+    splits = re.search(r"^\| Splits \| (.*) \|$", sheet, re.MULTILINE)[1]
+    for split, size in entry.splits.items():
+        assert f"{split} {size:,}" in splits
+    assert f"seed {entry.split_seed}" in splits and entry.split in splits
+    for file, known in entry.files.items():
+        size = "" if known.size is None else f"{known.size:,}"
+        checksum = "unverified" if known.checksum is None else known.checksum.partition(":")[2]
+        row = next(line for line in sheet.splitlines() if line.startswith(f"| {file} |"))
+        assert checksum in row and size in row
+    listed = re.findall(r"^\| `(\w+)`", sheet, re.MULTILINE)
+    assert listed == list(entry.protocols) and f"`{listed[0]}` (default)" in sheet
+    assert all(mirror in sheet for mirror in entry.mirrors)
 
 
-def test_a_flipped_bit_is_refused_and_nothing_is_lost(tiny_mnist, tmp_path, monkeypatch):
-    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path))
-    write(tmp_path, tiny_mnist)
-    path = tmp_path / "train-images-idx3-ubyte.gz"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz is not the published file"):
-        data.load("mnist")
-    assert path.read_bytes() == bytes(content)
-    write(tmp_path, tiny_mnist)
-    assert len(data.load("mnist")) == 40  # the failure was not remembered
-
-
-@pytest.mark.enable_socket  # the server below is on loopback
-@pytest.mark.parametrize("bad", ["gone", "broken", "html", "cut"])
-def test_a_bad_mirror_is_passed_over(mirrors, tmp_path, bad):
-    server = mirrors(bad, "good")
-    assert len(data.load("mnist")) == 40
-    assert len(server.requests) == 8
-    names = sorted(path.name for path in (tmp_path / "data" / "mnist").iterdir())
-    assert names == sorted(server.contents)  # no temporary file is left
-    loading._splits.cache_clear()
-    assert len(data.load("mnist", "test")) == 20 and len(server.requests) == 8  # from disk
-
-
-@pytest.mark.enable_socket
-def test_no_good_mirror_is_one_clear_sentence(mirrors, tmp_path):
-    mirrors("gone", "broken", "html")
-    with pytest.raises(FileNotFoundError) as error:
-        data.load("mnist")
-    sentence = str(error.value)
-    assert "\n" not in sentence and "status 403" in sentence and "not the published file" in sentence
-    assert "put train-images-idx3-ubyte.gz" in sentence and "VAECOURSE_DATA" in sentence
-    assert list((tmp_path / "data" / "mnist").iterdir()) == []
-
-
-def test_no_network_and_no_files_says_what_to_do(tiny_mnist, tmp_path, monkeypatch):
-    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path))
-    monkeypatch.setattr(files, "project_folder", lambda: tmp_path / "project")
-    entries = loading.registry()
-    entries["mnist"] = replace(entries["mnist"], mirrors=("http://127.0.0.1:9/",))
-
-    def unreachable(*arguments, **options):
-        raise files.requests.ConnectionError("Temporary failure in name resolution")
-
-    monkeypatch.setattr(files.requests, "get", unreachable)
-    with pytest.raises(FileNotFoundError, match=r"no connection.*or set VAECOURSE_DATA to the folder"):
-        data.load("mnist")
-
-
-def test_a_folder_that_cannot_be_made(tiny_mnist, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("VAECOURSE_DATA", str(tmp_path / "file"))
-    monkeypatch.setattr(files, "project_folder", lambda: tmp_path / "project")
-    with pytest.raises(FileNotFoundError, match=r"cannot be made.*set VAECOURSE_DATA"):
-        data.load("mnist")
+@pytest.mark.parametrize("name", data.names())
+def test_an_entry_is_sound(name):
+    entry = registry()[name]
+    assert set(entry.protocols) <= set(PROTOCOLS) and entry.split in SPLITS
+    assert list(entry.splits) == ["train", "valid", "test"]
+    assert all(mirror.endswith("/") for mirror in entry.mirrors) and bool(entry.mirrors) == bool(entry.files)
+    for known in entry.files.values():
+        assert known.checksum is None or re.fullmatch("sha256:[0-9a-f]{64}", known.checksum)
+    if any(known.checksum is None for known in entry.files.values()):
+        assert entry.checksums == "none is published"
+        assert len(entry.files) == 1  # `add` and `load` inspect such a file by itself
+    if entry.licence.startswith("none stated"):  # its publisher's own site, never a copy elsewhere
+        sites = {".".join(urlsplit(url).netloc.split(".")[-2:]) for url in (entry.origin, *entry.mirrors)}
+        assert len(sites) == 1

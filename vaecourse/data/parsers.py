@@ -1,11 +1,15 @@
-"""One parser a data set: from its published files to integer images and labels."""
+"""One parser a data set: from its published files to integer images and labels. Nothing is ever unpickled."""
 
 import gzip
+import tarfile
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from vaecourse.data.registry import Entry
 
 
 class Arrays(NamedTuple):
@@ -47,6 +51,51 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(tuple(shape))
 
 
+def read_mat(path: Path, *names: str) -> list[np.ndarray]:
+    """Read arrays from a MATLAB file (level 5, which holds numbers and no code).
+
+    Args:
+        path: the .mat file.
+        names: the variables wanted.
+
+    Returns:
+        The arrays, in that order.
+
+    Raises:
+        ValueError: if the file cannot be read, or lacks one of them.
+    """
+    from scipy.io import loadmat  # slow to import, and few sets need it
+
+    try:
+        content = loadmat(str(path), variable_names=names)
+    except Exception as error:  # a damaged file can fail anywhere in the reader, with any exception
+        raise ValueError(f"{path} is not a readable MATLAB file ({type(error).__name__}: {error})") from error
+    for name in names:
+        if not isinstance(content.get(name), np.ndarray) or content[name].ndim != 2:
+            raise ValueError(f"{path} holds no matrix {name!r}")
+    return [content[name] for name in names]
+
+
+def read_tar(path: Path, *members: str) -> list[bytes]:
+    """Read members of a gzipped tar archive into memory; nothing is extracted to disk.
+
+    Raises:
+        ValueError: if the archive cannot be read to its end, or lacks one of them.
+    """
+    found = {}
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                if member.name in members and member.isfile():
+                    found[member.name] = archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, gzip.zlib.error) as error:
+        raise ValueError(f"{path} is not a complete gzipped tar archive ({error})") from error
+    for name in members:
+        if name not in found:
+            raise ValueError(f"{path} lacks {name}")
+    return [found[name] for name in members]
+
+
 def digits(files: dict[str, Path]) -> dict[str, Arrays]:
     """The 1,797 digits that scikit-learn carries, pixel values 0..16."""
     from sklearn.datasets import load_digits  # slow to import, and only this set needs it
@@ -55,8 +104,8 @@ def digits(files: dict[str, Path]) -> dict[str, Arrays]:
     return {"train": Arrays(x.astype(np.uint8), y.astype(np.int64))}
 
 
-def mnist(files: dict[str, Path]) -> dict[str, Arrays]:
-    """The published training and test parts, pixel values 0..255."""
+def idx_files(files: dict[str, Path]) -> dict[str, Arrays]:
+    """The four IDX files of MNIST and of the sets made after it, pixel values 0..255."""
 
     def part(prefix: str) -> Arrays:
         images = read_idx(files[f"{prefix}-images-idx3-ubyte.gz"])
@@ -66,4 +115,84 @@ def mnist(files: dict[str, Path]) -> dict[str, Arrays]:
     return {"train": part("train"), "test": part("t10k")}
 
 
-PARSERS: dict[str, Callable[[dict[str, Path]], dict[str, Arrays]]] = {"digits": digits, "mnist": mnist}
+def omniglot(files: dict[str, Path]) -> dict[str, Arrays]:
+    """Burda's reduction of Omniglot to 28x28: ink in [0, 1], stored here in steps of 1/255; labels are alphabets.
+
+    The images lie in columns, each column by column as in MATLAB; they are turned to rows, upright.
+    """
+    path = files["chardata.mat"]
+    *parts, target, test_target = read_mat(path, "data", "testdata", "target", "testtarget")
+
+    def part(ink: np.ndarray, one_hot: np.ndarray) -> Arrays:
+        if ink.shape[0] != 784 or one_hot.shape[1] != ink.shape[1]:
+            raise ValueError(f"{path} holds {ink.shape} ink and {one_hot.shape} labels, not (784, N) and (K, N)")
+        if not (ink.dtype.kind in "fu" and ((0 <= ink) & (ink <= 1)).all()):
+            raise ValueError(f"{path} holds ink outside [0, 1]")
+        x = np.rint(255 * ink).astype(np.uint8).T.reshape(-1, 28, 28)
+        return Arrays(x.transpose(0, 2, 1).reshape(-1, 784), one_hot.argmax(0).astype(np.int64))
+
+    return {"train": part(parts[0], target), "test": part(parts[1], test_target)}
+
+
+def cifar10(files: dict[str, Path]) -> dict[str, Arrays]:
+    """The binary version: records of a label byte and 3x32x32 pixel bytes, red then green then blue, row by row."""
+    path = files["cifar-10-binary.tar.gz"]
+    batches = [f"cifar-10-batches-bin/{name}.bin" for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")]
+    contents = read_tar(path, *batches)
+    for name, content in zip(batches, contents):
+        if len(content) % 3073:
+            raise ValueError(f"{name} in {path} has {len(content)} bytes, which is no multiple of 3,073")
+
+    def part(content: bytes) -> Arrays:
+        records = np.frombuffer(content, dtype=np.uint8).reshape(-1, 3073)
+        return Arrays(records[:, 1:], records[:, 0].astype(np.int64))
+
+    return {"train": part(b"".join(contents[:5])), "test": part(contents[5])}
+
+
+def freyfaces(files: dict[str, Path]) -> dict[str, Arrays]:
+    """The frames of the video, in its order, pixel values 0..255; there are no labels (all 0)."""
+    path = files["frey_rawface.mat"]
+    (frames,) = read_mat(path, "ff")
+    if frames.shape[0] != 560 or frames.dtype != np.uint8:
+        raise ValueError(f"{path} holds {frames.dtype} {frames.shape}, not uint8 (560, N)")
+    return {"train": Arrays(frames.T, np.zeros(frames.shape[1], dtype=np.int64))}
+
+
+PARSERS: dict[str, Callable[[dict[str, Path]], dict[str, Arrays]]] = {
+    "digits": digits,
+    "mnist": idx_files,
+    "fashion-mnist": idx_files,
+    "kmnist": idx_files,
+    "omniglot": omniglot,
+    "cifar10": cifar10,
+    "freyfaces": freyfaces,
+}
+
+
+def parse(entry: Entry, files: dict[str, Path]) -> dict[str, Arrays]:
+    """Parse a data set's files and hold them against its entry.
+
+    Returns:
+        The part "train" and, where the files have one, the part "test".
+
+    Raises:
+        ValueError: if a file is not in its format, or sizes or values are not those of the entry.
+    """
+    parts = PARSERS[entry.name](files)
+    where = f"{entry.name} (from {', '.join(map(str, files.values())) or 'scikit-learn'})"
+    for part, (x, y) in parts.items():
+        size = entry.splits["test"] if part == "test" else sum(cut_sizes(entry, parts).values())
+        if x.shape != (size, prod(entry.image_shape)) or x.dtype != np.uint8 or y.shape != (size,):
+            raise ValueError(
+                f"{where}, part {part}: {x.dtype} {x.shape} with {len(y)} labels, "
+                f"not uint8 {(size, prod(entry.image_shape))} with {size}"
+            )
+        if x.max() > entry.levels:
+            raise ValueError(f"{where}, part {part}: pixel values up to {x.max()}, not {entry.levels}")
+    return parts
+
+
+def cut_sizes(entry: Entry, parts: dict[str, Arrays]) -> dict[str, int]:
+    """The splits that are cut from the training part: all but a published test part."""
+    return {split: size for split, size in entry.splits.items() if split == "train" or split not in parts}

@@ -1,4 +1,6 @@
-"""Fixed stratified splits: a pure function of the labels, the sizes and a stated seed."""
+"""Fixed splits: a pure function of the labels, the sizes and a stated seed."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,14 +27,42 @@ def stratified_split(labels: np.ndarray, sizes: dict[str, int], seed: int) -> di
         >>> sorted(parts["test"] % 2)
         [np.int64(0), np.int64(0), np.int64(1), np.int64(1)]
     """
-    if sum(sizes.values()) != len(labels):
-        raise ValueError(f"sizes must add up to the number of data, {len(labels)}; got {sizes}")
     # RandomState, not Generator: numpy promises that its stream never changes (NEP 19); a split is for ever.
     random = np.random.RandomState(seed)
     position = np.empty(len(labels))
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         position[random.permutation(members)] = (np.arange(len(members)) + 0.5) / len(members)
-    order = np.argsort(position, kind="stable")
+    return _cut(np.argsort(position, kind="stable"), sizes)
+
+
+def shuffled_split(labels: np.ndarray, sizes: dict[str, int], seed: int) -> dict[str, np.ndarray]:
+    """Cut the data into disjoint splits after one shuffle, whatever their labels.
+
+    With seed 123 and "valid" last, this is how Burda, Grosse & Salakhutdinov (2016) split Omniglot.
+
+    Args:
+        labels: integers [N]; only their number counts.
+        sizes: size of each split, in order; they must add up to N.
+        seed: seed of the shuffle.
+
+    Returns:
+        Indices into the data for each split, [size].
+
+    Raises:
+        ValueError: if the sizes do not add up to N.
+    """
+    return _cut(np.random.RandomState(seed).permutation(len(labels)), sizes)
+
+
+def _cut(order: np.ndarray, sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    if sum(sizes.values()) != len(order):
+        raise ValueError(f"sizes must add up to the number of data, {len(order)}; got {sizes}")
     ends = np.cumsum(list(sizes.values()))
     return dict(zip(sizes, np.split(order, ends[:-1])))
+
+
+SPLITS: dict[str, Callable[[np.ndarray, dict[str, int], int], dict[str, np.ndarray]]] = {
+    "stratified": stratified_split,
+    "shuffled": shuffled_split,
+}
