@@ -6,7 +6,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Conditional
+from vaecourse.distributions import Conditional, full_precision
 
 
 class Bernoulli(Conditional):
@@ -22,7 +22,7 @@ class Bernoulli(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of x, event shape [D], given z of shape [..., L]."""
-        return td.Independent(td.Bernoulli(logits=self.net(c), validate_args=False), 1)
+        return td.Independent(td.Bernoulli(logits=full_precision(self.net(c)), validate_args=False), 1)
 
 
 class ContinuousBernoulli(Conditional):
@@ -41,7 +41,7 @@ class ContinuousBernoulli(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of x, event shape [D], given z of shape [..., L]."""
-        return td.Independent(td.ContinuousBernoulli(logits=self.net(c), validate_args=False), 1)
+        return td.Independent(td.ContinuousBernoulli(logits=full_precision(self.net(c)), validate_args=False), 1)
 
 
 class Binomial(Conditional):
@@ -59,7 +59,7 @@ class Binomial(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of x, event shape [D], given z of shape [..., L]."""
-        return td.Independent(td.Binomial(self.total_count, logits=self.net(c), validate_args=False), 1)
+        return td.Independent(td.Binomial(self.total_count, logits=full_precision(self.net(c)), validate_args=False), 1)
 
 
 class Gaussian(Conditional):
@@ -84,7 +84,7 @@ class Gaussian(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of x, event shape [D], given z of shape [..., L]."""
-        return td.Independent(td.Normal(self.net(c), self.log_scale.exp(), validate_args=False), 1)
+        return td.Independent(td.Normal(full_precision(self.net(c)), self.log_scale.exp(), validate_args=False), 1)
 
 
 def check_support(px_z: td.Distribution, x: Tensor) -> None:

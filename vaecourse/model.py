@@ -108,11 +108,12 @@ class LatentVariableModel(nn.Module):
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
         q = self._q(x) if q is None else q
-        if q.has_rsample:
-            z, log_qz_x = rsample_and_log_prob(q, (num_samples,))
-        else:
-            z = q.sample((num_samples,))
-            log_qz_x = q.log_prob(z)
+        with torch.autocast(x.device.type, enabled=False):  # what rounds networks shall not round samples or densities
+            if q.has_rsample:
+                z, log_qz_x = rsample_and_log_prob(q, (num_samples,))
+            else:
+                z = q.sample((num_samples,))
+                log_qz_x = q.log_prob(z)
         return self.score(x, z, log_qz_x, chunk_size)
 
     def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor, chunk_size: int | None = None) -> Draw:

@@ -1,0 +1,79 @@
+"""Where the first number that is not finite came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.distributions as td
+from torch import Tensor, nn
+
+
+def first_non_finite(objective: Callable[[Tensor], Tensor], model: nn.Module, x: Tensor) -> str:
+    """Name the first tensor, in the order of evaluation, that has an infinite value or one that is not a number.
+
+    Args:
+        objective: x -> [B], made of the model; evaluated once more, so torch's generator must be where it was.
+        model: whose parameters and modules are looked at.
+        x: the data.
+
+    Returns:
+        Such as "the output of likelihood.net.layers.2"; empty if every tensor is finite.
+    """
+    for name, value in [("x", x), *model.named_parameters(), *model.named_buffers()]:
+        if not _is_finite(value):
+            return f"the values of {name}"
+    found: list[str] = []
+
+    def look(name: str) -> Callable:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            for label, value in _tensors(output):
+                if not found and not _is_finite(value):
+                    found.append(f"the {label} of {name or 'the model'}")
+
+        return hook
+
+    handles = [module.register_forward_hook(look(name)) for name, module in model.named_modules()]
+    try:
+        values = objective(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if found:
+        return found[0]
+    if not _is_finite(values):
+        return "the bound itself, after every network's output was finite"
+
+    def watch(name: str) -> Callable[[Tensor], None]:
+        def hook(gradient: Tensor) -> None:
+            if not found and not _is_finite(gradient):
+                found.append(f"the gradient of {name}")
+
+        return hook
+
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    handles = [parameter.register_hook(watch(name)) for name, parameter in trained.items()]
+    try:
+        torch.autograd.grad(values.sum(), list(trained.values()), allow_unused=True)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else ""
+
+
+def _tensors(output: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a module's output: of a distribution, its parameters."""
+    if isinstance(output, Tensor):
+        yield "output", output
+    elif isinstance(output, td.Distribution):
+        while isinstance(output, td.Independent):
+            output = output.base_dist
+        yield from ((name, value) for name, value in vars(output).items() if isinstance(value, Tensor))
+    elif isinstance(output, (tuple, list)):
+        for part in output:
+            yield from _tensors(part)
+
+
+def _is_finite(value: Tensor) -> bool:
+    return not value.dtype.is_floating_point or bool(value.isfinite().all())

@@ -1,0 +1,166 @@
+"""The training loop: the only place where a bound gets a minus sign is one step of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from vaecourse.data import Dataset
+from vaecourse.likelihoods import check_support
+from vaecourse.model import LatentVariableModel
+from vaecourse.training.arguments import check
+from vaecourse.training.average import Average
+from vaecourse.training.history import History
+from vaecourse.training.interrupts import interruptible
+from vaecourse.training.noise import order
+from vaecourse.training.processes import Processes
+from vaecourse.training.rates import LearningRates, Schedule
+from vaecourse.training.resume import TrainingFile, identity
+from vaecourse.training.state import State
+from vaecourse.training.step import Bound, Gradient, Objective
+from vaecourse.training.validation import Validation
+
+ADAM = partial(torch.optim.Adam, fused=True)
+
+
+def fit(
+    model: LatentVariableModel,
+    bound: Bound,
+    train: Dataset,
+    *,
+    valid: Dataset | None = None,
+    num_epochs: int,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
+    schedule: str | Schedule | None = None,
+    gradient_clip: float | None = None,
+    ema: float | None = None,
+    warm_up: int | None = None,
+    patience: int | None = None,
+    device: torch.device | str | None = None,
+    precision: str = "fp32",
+    compile: bool = False,
+    num_shards: int | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 60.0,
+    seed: int = 0,
+    progress: bool = True,
+) -> History:
+    """Maximise the mean of a bound over a data set.
+
+    With validation data the model ends with the parameters of its best epoch, else with the last; both are averages
+    where ``ema`` is given. The first Ctrl-C ends the training after the step under way, as if the epochs had run out.
+    The caller's random state is neither used nor changed.
+
+    Under ``torchrun --nproc-per-node N`` every process calls ``fit`` alike, and the batches are shared among them.
+
+    Args:
+        model: trained in place.
+        bound: ``(model, x) -> [B]`` in nats, such as ``partial(pathwise, num_samples=50, objective=iwae)``; its own
+            parameters, if it is a module, are trained along.
+        train: the data, whose protocol decides what a batch is.
+        valid: data for choosing the epoch.
+        num_epochs: passes over the training data.
+        batch_size: data per step; the last, shorter batch of an epoch is used too.
+        learning_rate: the optimiser's.
+        optimizer: ``(parameters, lr=...) -> torch.optim.Optimizer``; Adam, if none is named.
+        schedule: None for a constant learning rate, "cosine" to let it fall to zero over the whole training, or a
+            function ``(step, num_steps) -> factor``.
+        gradient_clip: largest norm of the gradient of the mean bound, or None.
+        ema: decay of an exponential moving average of the parameters, such as 0.999, or None. Validation and the
+            final model use the average.
+        warm_up: number of epochs over which the weight of the KL rises from 0 to 1, or None (Bowman et al., 2016;
+            Sønderby et al., 2016). The bound must then take the weight as ``beta``; it is 1 in validation.
+        patience: stop after this many epochs without a better validation bound, or None.
+        device: where to train; None for where the model is.
+        precision: "fp32", or "bf16" for networks in bfloat16 (by autocast). Parameters, their gradients, log-densities
+            and validation stay in float32.
+        compile: let torch.compile fuse the step; the first steps take seconds longer.
+        num_shards: into how many parts a batch is cut, each with noise of its own and in memory on its own. Any number
+            of processes that divides it gives the same result up to rounding. None for one part per process.
+        checkpoint: a file to which the whole training is written now and then, and from which it goes on if the file
+            exists: bit for bit as if it had never stopped.
+        checkpoint_seconds: time between two writes of the file; it is also written at the end.
+        seed: of shuffling, of the protocol's randomness and of the samples of z.
+        progress: show a bar with the bound in nats.
+
+    Returns:
+        The :class:`History`.
+
+    Raises:
+        ValueError: an argument is out of range, the data do not fit the likelihood, or the checkpoint is damaged or
+            belongs to another training.
+        FloatingPointError: the bound or its gradient became infinite or not a number; the message says where it began.
+            That step was not made.
+        OSError: the checkpoint cannot be written; the one before is intact.
+
+    References:
+        Kingma & Welling (2014), algorithm 1.
+    """
+    settings = dict(batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, schedule=schedule)
+    settings |= dict(gradient_clip=gradient_clip, ema=ema, warm_up=warm_up, precision=precision, compile=compile)
+    others = dict(patience=patience, num_shards=num_shards, checkpoint_seconds=checkpoint_seconds)
+    check(train, valid, num_epochs=num_epochs, **others, **settings)
+    device = Processes.own_device(next(model.parameters()).device if device is None else torch.device(device))
+    processes = Processes.join(device)
+    num_shards = processes.num_shards(num_shards)
+
+    modules = nn.ModuleDict({"model": model} | ({"bound": bound} if isinstance(bound, nn.Module) else {})).to(device)
+    processes.agree([*modules.parameters(), *modules.buffers()])
+    parameters = [parameter for parameter in modules.parameters() if parameter.requires_grad]
+    train = train.to(device)
+    optimiser = optimizer(parameters, lr=learning_rate)
+    num_batches = math.ceil(len(train) / batch_size)
+    learning_rates = LearningRates(optimiser, schedule, num_epochs * num_batches)
+    gradient = Gradient(Objective(model, bound, device, precision), train, parameters, seed, num_shards, processes)
+    if compile:
+        gradient.compile()
+    validation = Validation(model, bound, train, valid, seed, processes)
+
+    average = Average(parameters, ema)
+    state = State(modules, optimiser, average)
+    settings |= dict(num_shards=num_shards, seed=seed, num_epochs=num_epochs if schedule else None)
+    file = TrainingFile(checkpoint, checkpoint_seconds, identity(model, bound, train, valid, settings), processes)
+    file.restore(state)
+
+    with (
+        torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type),
+        interruptible() as interrupt,
+        tqdm(total=num_epochs * num_batches, unit="step", disable=not (progress and processes.is_first)) as bar,
+    ):
+        check_support(model.likelihood(model.prior().sample((1,))), train.batch(slice(1)))
+        bar.update((state.epoch - 1) * num_batches + state.batch)
+        while state.epoch <= num_epochs and not (state.interrupted or state.lacks_progress(patience)):
+            modules.train()
+            batches = order(len(train), seed, state.epoch, device).split(batch_size)
+            for index in batches[state.batch :]:
+                step = (state.epoch - 1) * num_batches + state.batch
+                learning_rates.set(step)
+                beta = (
+                    None if warm_up is None else torch.tensor(min(1.0, step / (warm_up * num_batches)), device=device)
+                )
+                summary = gradient(index, state.epoch, state.batch, beta, interrupt)
+                if gradient_clip is not None:
+                    nn.utils.clip_grads_with_norm_(parameters, gradient_clip, torch.tensor(summary.gradient_norm))
+                optimiser.step()
+                average.update(step)
+                state.count(summary)
+                bar.update()
+                if state.interrupted:
+                    break
+                file.save_if_due(state)
+            if state.batch == num_batches:
+                with average.in_place():
+                    scores = validation(state.epoch)
+                state.end_epoch(scores, len(train))
+                bar.set_postfix_str(f"epoch {state.epoch - 1}, {state.last_bound:.2f} nats")
+    file.save(state)
+    state.conclude()
+    return state.history

@@ -1,0 +1,146 @@
+"""One step's gradient of the mean bound: in which precision, compiled or not, by how many shards and processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vaecourse.data import Dataset
+from vaecourse.model import LatentVariableModel
+from vaecourse.training.diagnosis import first_non_finite
+from vaecourse.training.interrupts import Interrupt
+from vaecourse.training.noise import key, seed_torch
+from vaecourse.training.processes import Processes
+
+Bound = Callable[..., Tensor]  # (model, x) -> [B] in nats; with a warm-up also beta
+
+
+class Summary(NamedTuple):
+    """What a step tells: the bound summed over the batch, the norm of the gradient of its mean."""
+
+    bound: float
+    gradient_norm: float
+    interrupted: bool
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The bound of a batch's data as training evaluates it: under autocast, and with the weight of a warm-up."""
+
+    model: LatentVariableModel
+    bound: Bound
+    device: torch.device
+    precision: str
+
+    def __call__(self, x: Tensor, beta: Tensor | None = None) -> Tensor:
+        """The bound of each datum, [B], in nats."""
+        with self._autocast():
+            return self.bound(self.model, x) if beta is None else self.bound(self.model, x, beta=beta)
+
+    def _autocast(self) -> AbstractContextManager:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+
+class Gradient:
+    """The gradient of the mean bound over a batch, left in the parameters' ``grad``.
+
+    Args:
+        objective: what is maximised.
+        train: the data, on the device.
+        parameters: what is trained.
+        seed: of the protocol's randomness and of the samples of z.
+        num_shards: into how many parts a batch is cut; each has its own noise, and is in memory on its own.
+        processes: who shares the work.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        train: Dataset,
+        parameters: list[nn.Parameter],
+        seed: int,
+        num_shards: int,
+        processes: Processes,
+    ):
+        self.objective = objective
+        self.evaluate: Callable[..., Tensor] = objective
+        self.train = train
+        self.dtype = parameters[0].dtype
+        self.parameters = parameters
+        self.seed = seed
+        self.num_shards = num_shards
+        self.processes = processes
+        self.generator = torch.Generator(objective.device)
+
+    def compile(self) -> None:
+        """Let torch.compile fuse the forward pass, and the backward pass that belongs to it."""
+        from torch._dynamo.exc import TorchDynamoException  # slow to import
+
+        # One size each: the last, shorter batch is compiled once more, rather than all of them for any size.
+        compiled = torch.compile(self.objective.__call__, dynamic=False)
+
+        def evaluate(x: Tensor, beta: Tensor | None) -> Tensor:
+            try:
+                return compiled(x, beta)
+            except TorchDynamoException as error:
+                reason = str(error).strip().splitlines()[0]
+                raise RuntimeError(f"compile=True cannot work here, use compile=False: {reason}") from error
+
+        self.evaluate = evaluate
+
+    def __call__(self, index: Tensor, epoch: int, batch: int, beta: Tensor | None, interrupt: Interrupt) -> Summary:
+        """Compute it for the data of ``index``, int64 [B].
+
+        Raises:
+            FloatingPointError: the bound or its gradient is infinite or not a number; nothing was updated.
+        """
+        for parameter in self.parameters:
+            parameter.grad = None
+        shards = self.processes.share([shard for shard in index.tensor_split(self.num_shards) if len(shard)])
+        total = torch.zeros((), device=index.device)
+        for number, shard in shards:
+            x = self._noisy(shard, epoch, batch, number)
+            values = self.evaluate(x, beta)  # [B]
+            if values.shape != x.shape[:1]:
+                shape = list(values.shape)
+                raise ValueError(f"bound must return one number per datum, of shape [{len(x)}], and returns {shape}")
+            (-values.sum() / len(index)).backward()
+            total += values.detach().sum()
+        total, interrupted = self._sum_over_processes(total, interrupt.requested)
+        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        bound, norm = torch.stack((total, norm.to(total))).tolist()  # one transfer from the device
+        if not (math.isfinite(bound) and math.isfinite(norm)):
+            place = self._diagnose(shards, epoch, batch, beta)
+            raise FloatingPointError(f"epoch {epoch}, batch {batch + 1}: the bound is {bound / len(index):g} {place}")
+        return Summary(bound, norm, interrupted)
+
+    def _noisy(self, shard: Tensor, epoch: int, batch: int, number: int) -> Tensor:
+        """The shard's data as the likelihood scores them; torch is then at the start of the shard's own noise."""
+        self.generator.manual_seed(key(self.seed, "x", epoch, batch, number))
+        x = self.train.batch(shard, self.generator).to(self.dtype)
+        seed_torch(shard.device, key(self.seed, "z", epoch, batch, number))
+        return x
+
+    def _sum_over_processes(self, total: Tensor, interrupted: bool) -> tuple[Tensor, bool]:
+        if self.processes.size > 1:
+            for parameter in self.parameters:  # a shard may have left one out, or there may be no shard for us
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+            flag = torch.tensor(float(interrupted))
+            self.processes.sum([*(p.grad for p in self.parameters), total, flag], total.device)
+            interrupted = bool(flag)
+        return total, interrupted
+
+    def _diagnose(self, shards: list[tuple[int, Tensor]], epoch: int, batch: int, beta: Tensor | None) -> str:
+        """Say where it began, by taking the same step again and looking at every tensor on the way."""
+        for number, shard in shards:
+            x = self._noisy(shard, epoch, batch, number)
+            if place := first_non_finite(lambda x: self.objective(x, beta), self.objective.model, x):
+                return f"and began at {place}"
+        return "and began in another process" if self.processes.size > 1 else "where a second evaluation is finite"
