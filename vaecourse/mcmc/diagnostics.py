@@ -10,10 +10,13 @@ KINDS = ("bulk", "tail", "mean")
 
 
 def r_hat(positions: Tensor) -> Tensor:
-    """Rank-normalised split R-hat: the spread of all draws over that within chains; 1 where chains agree.
+    r"""Rank-normalised split R-hat: the spread of all draws over that within chains; 1 where chains agree.
 
     The larger of two: on the ranks of the draws, which finds chains at different places, and on the ranks of their
     distance from the median, which finds chains of different width. It finds no mode that every chain missed.
+
+    Chains that have met still differ by chance: half a chain that is worth n independent draws leaves about
+    :math:`\sqrt{1 + 1/n}`, so that 1.01 asks for some 50 in each, and many short chains do not get there.
 
     Args:
         positions: draws [T, C, ...] of T steps in C chains, at least 4 and 2.
