@@ -36,7 +36,7 @@ def table(result: dict) -> str:
         bound = "-" if row["bound"] is None else f"{row['bound']:.1f}"
         speed = _spread(row["images_per_second"], ",.0f")
         lines.append(f"{name:26}{speed:>22}{cells[0]:>10}{cells[1]:>9}{cells[2]:>9}{bound:>13}")
-    lines += ["", f"{'IWAE':26}{'ms a step':>22}{'/ k steps of k=1':>18}{'peak memory, MiB':>18}"]
+    lines += ["", f"{'IWAE':26}{'ms a step':>26}{'/ k steps of k=1':>18}{'peak memory, MiB':>18}"]
     for row in result["samples"]:
         name = row["name"]
         if "unavailable" in row:
@@ -44,7 +44,7 @@ def table(result: dict) -> str:
             continue
         memory = "-" if row["peak_mib"] is None else f"{row['peak_mib']:.0f}"
         relative = f"{statistics.median(row['relative']):.2f}"
-        lines.append(f"{name:26}{_spread(row['ms_per_step'], '.2f'):>22}{relative:>18}{memory:>18}")
+        lines.append(f"{name:26}{_spread(row['ms_per_step'], '.1f'):>26}{relative:>18}{memory:>18}")
     evaluation = result["evaluation"]
     speeds = evaluation["images_per_second"]
     lines += [
@@ -61,11 +61,13 @@ def write(result: dict, path: Path) -> Path:
 
 
 def draw(result: dict, path: Path) -> Path:
-    """Speeds as bars, the floor as a line, and the cost of a step against k."""
+    """Speeds as bars, the floor as a line, and below them what a step costs against k: time and memory."""
     plots.use_style()
-    fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.2), width_ratios=(3, 2))
-    _draw_speeds(left, result["training"])
-    _draw_samples(right, result["samples"])
+    fig, panels = plt.subplot_mosaic([["speed", "speed"], ["time", "memory"]], figsize=(plots.WIDTH, 5.2))
+    _draw_speeds(panels["speed"], result["training"])
+    _draw_samples(panels["time"], result["samples"], "ms_per_step", "ms a step")
+    _draw_samples(panels["memory"], result["samples"], "peak_mib", "peak memory of a step, MiB")
+    panels["time"].legend(loc="upper left", fontsize=7)
     fig.suptitle(f"{result['data']}; {result['cpu']}, threads: {result['threads']}; {result['date']}", fontsize=8)
     picture = io.BytesIO()
     fig.savefig(picture, format="png")
@@ -80,9 +82,9 @@ def _draw_speeds(ax: Axes, rows: dict) -> None:
         speeds = rows[name]
         middle = statistics.median(speeds)
         whiskers = [[middle - min(speeds)], [max(speeds) - middle]]
-        kind = "p" if name.startswith("vaecourse") else "light"
+        kind, ink = ("p", "white") if name.startswith("vaecourse") else ("light", "black")
         ax.barh(place, middle, xerr=whiskers, color=plots.colour[kind], height=0.7, error_kw={"lw": 1})
-        ax.text(max(speeds), place, f" {middle:.1f}", va="center", fontsize=7.5)
+        ax.text(min(speeds), place, f"{middle:.1f}  ", ha="right", va="center", color=ink, fontsize=7.5)
     middle = statistics.median(rows[floor])
     ax.axvline(middle, color=plots.colour["data"], linestyle="--", linewidth=1)
     ax.text(middle, len(names) - 0.4, f"{floor} ({middle:.1f})", ha="right", va="bottom", fontsize=7.5)
@@ -90,26 +92,28 @@ def _draw_speeds(ax: Axes, rows: dict) -> None:
     ax.margins(x=0.12)
 
 
-def _draw_samples(ax: Axes, rows: list[dict]) -> None:
-    rows = [row for row in rows if row["seconds"]]
-    whole = [row for row in rows if row["chunk_size"] is None]
-    numbers = [row["k"] for row in whole]
-    times = [statistics.median(row["ms_per_step"]) for row in whole]
-    line = {"color": plots.colour["grid"], "linestyle": "--"}
-    ax.plot(numbers, [k * times[0] for k in numbers], label="k steps with one sample", **line)
-    ax.plot(numbers, times, "o-", color=plots.colour["p"], label="one step with k samples")
-    for row in rows:
-        if row["chunk_size"] is not None:
-            middle = statistics.median(row["ms_per_step"])
-            label = f"in chunks of {row['chunk_size']}"
-            ax.plot(row["k"], middle, "s", color=plots.colour["q"], label=label)
-    ax.set(xscale="log", yscale="log", xlabel="samples k of IWAE", ylabel="ms a step")
+def _draw_samples(ax: Axes, rows: list[dict], quantity: str, label: str) -> None:
+    """A quantity against k, decoded at once and in chunks, beside what it would be in proportion to k."""
+    for chunk in sorted({row["chunk_size"] for row in rows}, key=lambda size: size or 0):
+        some = [row for row in rows if row["chunk_size"] == chunk and row[quantity]]
+        numbers = [row["k"] for row in some]
+        values = [
+            statistics.median(row[quantity]) if isinstance(row[quantity], list) else row[quantity] for row in some
+        ]
+        if chunk is None and some:
+            most = max(row["k"] for row in rows)
+            line = {"color": plots.colour["grid"], "linestyle": "--"}
+            ax.plot([1, most], [values[0], most * values[0]], label="k times one sample", **line)
+        kind, form = ("p", "o-") if chunk is None else ("q", "s--")
+        name = "k samples at once" if chunk is None else f"in chunks of {chunk} pairs"
+        ax.plot(numbers, values, form, color=plots.colour[kind], label=name)
+    ax.set(xscale="log", yscale="log", xlabel="samples k of IWAE", ylabel=label)
+    numbers = sorted({row["k"] for row in rows})
     ax.set_xticks(numbers, map(str, numbers))
     ax.xaxis.minorticks_off()
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("")
-    ax.legend(loc="upper left", fontsize=7)
 
 
 def _spread(values: list[float], form: str) -> str:
