@@ -103,7 +103,7 @@ class Gradient:
         for parameter in self.parameters:
             parameter.grad = None
         shards = self.processes.share([shard for shard in index.tensor_split(self.num_shards) if len(shard)])
-        total = torch.zeros((), device=index.device)
+        total = torch.zeros((), dtype=self.dtype, device=index.device)
         for number, shard in shards:
             x = self._noisy(shard, epoch, batch, number)
             values = self.evaluate(x, beta)  # [B]
