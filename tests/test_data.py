@@ -91,8 +91,18 @@ def test_dynamic_is_fresh_and_fixed_is_not():
     torch.testing.assert_close(fixed.batch(index), fixed.realise(seed=3)[index])
     torch.testing.assert_close(dynamic.realise(seed=1), dynamic.realise(seed=1))
     assert not torch.equal(dynamic.realise(seed=1), dynamic.realise(seed=2))
-    once = dynamic.batch(generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(once, dynamic.realise(seed=1))
+    once, again = (dynamic.batch(generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    torch.testing.assert_close(once, again)
+
+
+@pytest.mark.parametrize(("protocol", "num_pixels"), [("dynamic", 3), ("dequantised", 1)])
+def test_noise_of_neighbouring_pixels_is_independent(protocol, num_pixels):
+    """Four pixels share a draw of the generator: no two of any five neighbours are correlated."""
+    x = torch.full((40000, 5 * num_pixels), 100, dtype=torch.uint8)
+    part = data.Dataset(x, torch.zeros(40000), "made", "train", protocol, (5, num_pixels), 255)
+    correlation = part.batch(generator=torch.Generator().manual_seed(0)).double().T.corrcoef()
+    z = correlation[~torch.eye(len(correlation), dtype=torch.bool)] * 40000**0.5
+    assert z.abs().max() < 4.5  # at most 105 pairs: a false alarm has probability 1e-3
 
 
 def test_realise_leaves_the_global_generator_alone():

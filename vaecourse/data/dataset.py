@@ -90,19 +90,23 @@ class Dataset:
             float32 [B, D].
         """
         index = slice(None) if index is None else index
+        pick = Tensor.__getitem__ if isinstance(index, slice) else lambda x, index: x.index_select(0, index)
         if self.protocol == "fixed":
-            return self._fixed[index].float()
-        x = self.x[index].float()
+            return pick(self._fixed, index).float()
+        x = pick(self.x, index).float()
         if self.protocol in ("binomial", "integer"):
             return x
         if self.protocol == "intensity":
             return x / self.levels
-        noise = torch.rand(x.shape, generator=generator, device=x.device)
+        return self._noisy(x, _uniform(x, generator))
+
+    def _noisy(self, x: Tensor, noise: Tensor) -> Tensor:
+        """A realisation of stored values x under ``dynamic`` or ``dequantised``; noise in [0, 1) is used up."""
         if self.protocol == "dequantised":
             # u in steps of 2^-16: for values up to 255, x + u is then exact in float32 and always below x + 1.
             return noise.mul_(2**16).floor_().div_(2**16).add_(x).div_(self.levels + 1)
         # u * levels < x has probability x / levels; x = levels is then certain, because u < 1.
-        return noise.mul_(self.levels).lt(x).float()
+        return noise.mul_(self.levels).lt_(x)
 
     def realise(self, seed: int = 0) -> Tensor:
         """All data as the likelihood scores them, one realisation: what validation and test scores use.
@@ -116,10 +120,23 @@ class Dataset:
         """
         if self.protocol not in ("dynamic", "dequantised"):
             return self.batch()
-        on_cpu = self.to("cpu")
-        return on_cpu.batch(generator=torch.Generator().manual_seed(seed)).to(self.x.device)
+        x = self.x.cpu().float()
+        noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed))
+        return self._noisy(x, noise).to(self.x.device)
 
     @cached_property
     def _fixed(self) -> Tensor:
         """The one binarisation of protocol ``fixed``, bool [N, D]."""
         return replace(self, protocol="dynamic").realise(FIXED_SEED).bool()
+
+
+def _uniform(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Uniform noise in [0, 1), shaped like x; on the CPU in steps of 2^-16.
+
+    There one draw of the generator, which is most of what a batch costs, serves four pixels.
+    """
+    if x.device.type != "cpu":
+        return torch.rand(x.shape, generator=generator, device=x.device)
+    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
+    return bits.float().add_(2**15).div_(2**16)
