@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import PIL.Image
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
 # Okabe & Ito's colours: told apart by colour-blind readers. A meaning keeps its colour and line style all course long.
@@ -185,3 +188,95 @@ def box(
 def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], kind: str = "data", **style) -> None:
     """An arrow of a diagram; ``style`` goes to matplotlib's arrow properties."""
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour[kind], "lw": 1.4} | style)
+
+
+def gap_ledger(gaps: dict[str, Tensor], max_data: int = 24, height: float = 2.9) -> Figure:
+    """The gap ledger: the mean of each step down from log p(x), and the same steps datum by datum.
+
+    Args:
+        gaps: name to what that step loses, [B] in nats, from the step below log p(x) to the encoder, as in
+            ``evaluation.GapLedger.gaps``; at most four.
+        max_data: so many data are drawn on the right, those with the largest gap.
+        height: of the figure, in inches.
+
+    Returns:
+        Left the means with two standard errors over data, right stacked bars.
+    """
+    shades = [colour[key] for key in ("p", "light", "other")[: len(gaps) - 1]] + [colour["q"]]
+    values = {name: np.asarray(gap.detach().cpu(), dtype=float) for name, gap in gaps.items()}
+    total = sum(values.values())
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, height), width_ratios=[1, 1.6])
+    top = 0.0
+    for k, (gap, shade) in enumerate(zip(values.values(), shades)):
+        left.bar(
+            k,
+            -gap.mean(),
+            bottom=top,
+            yerr=2 * gap.std(ddof=1) / math.sqrt(len(gap)),
+            color=shade,
+            width=0.7,
+            capsize=3,
+        )
+        left.plot([k - 0.35, k + 1.35], [top - gap.mean()] * 2, color=colour["data"], linewidth=0.8)
+        top -= gap.mean()
+    left.axhline(0, color=colour["truth"], label=r"$\log p(x)$")
+    left.set(xticks=range(len(gaps)), ylabel="nats below the evidence, mean")
+    left.set_xticklabels(list(gaps), rotation=20, ha="right")
+    left.legend(loc="lower left")
+    order = np.argsort(-total)[:max_data]
+    bottom = np.zeros(len(order))
+    for (name, gap), shade in zip(values.items(), shades):
+        part = np.maximum(gap[order], 0)  # a step may come out negative by noise; the total keeps its order
+        right.bar(range(len(order)), part, bottom=bottom, color=shade, width=0.85, linewidth=0, label=name)
+        bottom += part
+    right.set(xlabel=f"the {len(order)} data with the largest gap", ylabel="gap in nats", xticks=[])
+    right.legend(loc="upper right")
+    return fig
+
+
+def variance_frontier(table: pd.DataFrame, height: float = 3.6) -> Figure:
+    """Variance against time for each estimator of a gradient; along a thin line work times variance is the same.
+
+    Args:
+        table: one row per estimator, made by ``gradient_bench.summary``; those whose ``max |z|`` is above their
+            ``threshold`` are drawn hollow: their bias shows.
+        height: of the figure, in inches.
+    """
+    fig, ax = plt.subplots(figsize=(WIDTH, height))
+    seconds, variance = 1e6 * table["seconds per draw"].to_numpy(), table["variance"].to_numpy()
+    biased = (table["max |z|"] > table["threshold"]).to_numpy()
+    for rows, key, face, label in (
+        (~biased, "p", colour["p"], "no bias found"),
+        (biased, "q", "white", "bias detected"),
+    ):
+        if rows.any():
+            ax.scatter(seconds[rows], variance[rows], s=34, facecolor=face, edgecolor=colour[key], label=label)
+    low, high = seconds.min() / 1.3, seconds.max() * 1.8
+    ax.set(xscale="log", yscale="log", xlabel="time per draw (microseconds)", ylabel="variance, sum over coordinates")
+    ax.set(xlim=(low, high), ylim=(variance[variance > 0].min() / 2, variance.max() * 2.5))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    for work in np.geomspace((seconds * variance).min(), (seconds * variance).max(), 5):
+        ax.plot([low, high], [work / low, work / high], color=colour["grid"], linewidth=0.8, zorder=0)
+    ax.legend()
+    annotate(ax, table.index, seconds, variance)
+    return fig
+
+
+def annotate(ax: Axes, names: Iterable[str], x: np.ndarray, y: np.ndarray) -> None:
+    """Write a name beside each point, where it covers no name written before; the axes' limits must be final."""
+    fig, taken = ax.figure, []
+    fig.draw_without_rendering()
+    for name, *at in zip(names, x, y):
+        for offset, side in [
+            ((5 if s == "left" else -5, dy), s) for dy in (3, -9, 13, -19, 23) for s in ("left", "right")
+        ]:
+            text = ax.annotate(name, at, offset, textcoords="offset points", fontsize=7.5, ha=side)
+            extent = text.get_window_extent()
+            if not extent.count_overlaps(taken):
+                break
+            text.remove()
+        else:
+            ax.add_artist(text)  # no free place: the last one
+        taken.append(extent)

@@ -6,6 +6,7 @@ or two dimensions under a neural decoder, by :func:`quadrature`. The course's co
 """
 
 from vaecourse.exact.enumeration import enumerated_bound, enumeration, two_state
+from vaecourse.exact.gauss_hermite import best_gaussian, draw_at_nodes, gauss_hermite, gaussian_bound
 from vaecourse.exact.linear_gaussian import linear_gaussian, linear_gaussian_marginal
 from vaecourse.exact.patient import frozen_log_px, frozen_vae
 from vaecourse.exact.quadrature import quadrature, quadrature_log_px
@@ -13,10 +14,14 @@ from vaecourse.exact.table import Table
 
 __all__ = [
     "Table",
+    "best_gaussian",
+    "draw_at_nodes",
     "enumerated_bound",
     "enumeration",
     "frozen_log_px",
     "frozen_vae",
+    "gauss_hermite",
+    "gaussian_bound",
     "linear_gaussian",
     "linear_gaussian_marginal",
     "quadrature",

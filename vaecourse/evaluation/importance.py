@@ -1,4 +1,4 @@
-"""Evaluation: what a trained model is worth on data it has not seen, in nats."""
+"""The importance-sampling estimate of log p(x), and how far to trust it."""
 
 from __future__ import annotations
 
@@ -67,30 +67,3 @@ def importance_log_likelihood(
         log_px.append(log_sum - math.log(num_samples))
         ess.append((2 * log_sum - log_squares).exp())
     return ImportanceEstimate(torch.cat(log_px), torch.cat(ess))
-
-
-def mean_and_se(values: Tensor) -> tuple[float, float]:
-    """Mean over data and its standard error, in the unit of the values.
-
-    Args:
-        values: one number per datum, [N]; for two methods on the same data, pass the paired differences.
-    """
-    values = values.double()
-    return values.mean().item(), (values.std() / math.sqrt(len(values))).item()
-
-
-@torch.no_grad()
-def mean_bound(model: LatentVariableModel, bound, x: Tensor, batch_size: int = 1000) -> tuple[float, float]:
-    """A bound over a data set: its mean and the standard error over data, in nats per datum.
-
-    Args:
-        model: the model.
-        bound: a function ``(model, x) -> [B]`` in nats, such as ``estimators.pathwise``.
-        x: data of shape [N, D].
-        batch_size: how many data are scored at once.
-
-    Returns:
-        Mean and standard error of the mean (the spread over data, the Monte-Carlo noise of the bound included).
-    """
-    values = torch.cat([bound(model, part) for part in x.split(batch_size)])
-    return mean_and_se(values)

@@ -1,0 +1,88 @@
+"""The gap ledger against quadrature, and its arithmetic."""
+
+import pytest
+import torch
+from cases import linear_gaussian_model, neural_model, seeded
+
+from vaecourse.evaluation import GapLedger, gap_ledger
+from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal, quadrature
+from vaecourse.networks import MLP
+from vaecourse.posteriors import DiagonalGaussian
+
+F64 = torch.float64
+X = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=F64)] * 3)
+
+
+@pytest.fixture(scope="module")
+def neural():
+    model = neural_model(num_latents=2)
+    return model, gap_ledger(model, X, quadrature(model, X).log_px, ("diagonal", "full"), num_samples=2000)
+
+
+def test_bounds_against_quadrature(neural):
+    """5 standard errors of each datum's bound; the best q is found to 0.01 nats (test_local)."""
+    model, ledger = neural
+    diagonal = best_gaussian(model, X)
+    full = best_gaussian(model, X, diagonal, "full")
+    with torch.no_grad():
+        exact = [gaussian_bound(model, X, q) for q in (full, diagonal, model.posterior(X))]
+    assert list(ledger.bounds) == ["best full q", "best diagonal q", "encoder"]
+    for (name, bound), truth in zip(ledger.bounds.items(), exact):
+        assert ((bound - truth).abs() < 5 * ledger.noise[name] + 0.01).all(), name
+    torch.testing.assert_close(ledger.gap, quadrature(model, X).log_px - exact[-1], rtol=0, atol=0.2)
+
+
+def test_gaps_are_what_each_step_loses(neural):
+    _, ledger = neural
+    torch.testing.assert_close(sum(ledger.gaps.values()), ledger.gap)
+    torch.testing.assert_close(ledger.approximation_gap + ledger.amortisation_gap, ledger.gap)
+    torch.testing.assert_close(ledger.amortisation_gap, ledger.gaps["encoder"])
+    assert all((gap.mean() > 0) for gap in ledger.gaps.values())
+
+
+def test_exact_family_has_no_approximation_gap():
+    """Linear-Gaussian with a full Gaussian q: sticking the landing finds the posterior."""
+    model = linear_gaussian_model()
+    x = torch.randn(6, 3, dtype=F64, generator=torch.Generator().manual_seed(1))
+    log_px = linear_gaussian_marginal(model).log_prob(x).detach()
+    model.posterior = seeded(lambda: DiagonalGaussian(MLP(3, (), 4)))
+    ledger = gap_ledger(model, x, log_px, ("full",), num_samples=10, num_steps=800)
+    assert ledger.approximation_gap.abs().max() < 1e-2 and ledger.noise["best full q"].max() < 1e-2
+    assert ledger.amortisation_gap.mean() > 0.1
+
+
+def test_table_by_hand():
+    bounds = {"best q": torch.tensor([-2.0, -4.0]), "encoder": torch.tensor([-2.5, -5.5])}
+    ledger = GapLedger(torch.tensor([-1.0, -2.0]), bounds, {name: torch.zeros(2) for name in bounds})
+    table = ledger.table()
+    assert table["mean"].to_dict() == {
+        "log p(x)": -1.5,
+        "bound, best q": -3.0,
+        "bound, encoder": -4.0,
+        "approximation gap": 1.5,
+        "amortisation gap": 1.0,
+        "gap": 2.5,
+    }
+    assert table.loc["gap", "se"] == pytest.approx(1.0)
+
+
+def test_nothing_is_changed_and_chunks_do_not_matter():
+    model = neural_model()
+    log_px, state = quadrature(model, X).log_px, torch.get_rng_state()
+    whole = gap_ledger(model, X, log_px, num_samples=10, num_steps=5)
+    assert torch.equal(torch.get_rng_state(), state)
+    again = gap_ledger(model, X, log_px, num_samples=10, num_steps=5)
+    torch.testing.assert_close(whole.bounds, again.bounds, rtol=0, atol=0)
+    small = gap_ledger(model, X, log_px, num_samples=10, num_steps=5, chunk_size=3)
+    for name, bound in small.bounds.items():
+        assert ((bound - whole.bounds[name]).abs() < 6 * (whole.noise[name] + small.noise[name])).all()
+
+
+def test_bad_arguments():
+    model = neural_model()
+    with pytest.raises(ValueError, match=r"log_px must have one number per datum, \[8\], and has shape \[3\]"):
+        gap_ledger(model, X, torch.zeros(3))
+    with pytest.raises(ValueError, match="families must name"):
+        gap_ledger(model, X, torch.zeros(8), ())
+    with pytest.raises(ValueError, match="num_samples must be at least 2, and is 1"):
+        gap_ledger(model, X, torch.zeros(8), num_samples=1)

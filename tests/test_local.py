@@ -1,0 +1,138 @@
+"""Local inference: closed forms, quadrature, data that do not disturb each other, what it leaves alone."""
+
+import copy
+
+import pytest
+import torch
+import torch.distributions as td
+from cases import belief_net, linear_gaussian_model, neural_model, seeded
+
+from vaecourse.distributions import rsample_and_log_prob
+from vaecourse.estimators import pathwise
+from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal
+from vaecourse.local import LocalFit, PerDatum, loc_and_scale_tril, optimise_posteriors, per_datum
+from vaecourse.model import LatentVariableModel
+from vaecourse.networks import MLP
+from vaecourse.posteriors import DiagonalGaussian
+
+F64 = torch.float64
+X = torch.randn(6, 3, dtype=F64, generator=torch.Generator().manual_seed(1))
+
+
+def conjugate():
+    model = linear_gaussian_model()
+    model.posterior = seeded(lambda: DiagonalGaussian(MLP(3, (), 4)))
+    return model
+
+
+@pytest.mark.parametrize("start", ["encoder", "prior"])
+def test_full_gaussian_becomes_the_posterior(start):
+    """In the linear-Gaussian model the best q is exact, and sticking the landing has no noise left there.
+
+    What remains is the optimiser's: a gap is quadratic in the distance, and 1e-6 nats are 1e-3 standard deviations.
+    """
+    model = conjugate()
+    fit = optimise_posteriors(model, X, "full", start=start, num_steps=800)
+    exact = linear_gaussian_model().posterior(X)
+    assert td.kl_divergence(fit.q, exact).max() < 1e-6
+
+
+def test_diagonal_gaussian_takes_mean_and_inverse_precision():
+    """The mean-field optimum of a Gaussian; its gradient keeps noise, so that the tolerance is a few per cent."""
+    fit = optimise_posteriors(conjugate(), X, num_steps=800, num_samples=16)
+    exact = linear_gaussian_model().posterior(X)
+    torch.testing.assert_close(fit.q.mean, exact.mean.detach(), rtol=0, atol=0.03)
+    variance = 1 / exact.precision_matrix.diagonal(dim1=-2, dim2=-1).detach()
+    torch.testing.assert_close(fit.q.variance, variance, rtol=0.06, atol=0)
+
+
+@pytest.mark.parametrize("family", ["diagonal", "full"])
+def test_against_quadrature(family):
+    """A neural decoder: the bound of the fitted q and that of the best Gaussian differ by at most 0.01 nats."""
+    model = neural_model(num_latents=2)
+    x = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=F64)] * 3)
+    fit = optimise_posteriors(model, x, family)
+    best = best_gaussian(model, x, family=family)
+    with torch.no_grad():
+        low, high, encoder = (gaussian_bound(model, x, q) for q in (fit.q, best, model.posterior(x)))
+    assert ((high - low).abs() < 0.01).all()
+    assert (high - encoder > 0.05).any()  # there was something to find
+
+
+def test_each_datum_stands_alone():
+    """A neighbour that is hard to fit does not move the others: the noise is drawn per row, the same for both."""
+    model, far = conjugate(), X.clone()
+    far[-1] += 50
+    fits = [optimise_posteriors(model, x, num_steps=50) for x in (X, far)]
+    assert torch.equal(fits[0].q.mean[:-1], fits[1].q.mean[:-1])
+    assert not torch.equal(fits[0].q.mean[-1], fits[1].q.mean[-1])
+
+
+def test_model_and_random_state_are_left_alone():
+    model = conjugate()
+    before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    fit = optimise_posteriors(model, X, num_steps=5)
+    assert isinstance(fit, LocalFit) and fit.trace.shape == (5, 6)
+    assert not fit.q.mean.requires_grad
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_trace_rises_from_the_start():
+    model = conjugate()
+    trace = optimise_posteriors(model, X, num_steps=300, num_samples=32).trace.mean(1)
+    assert trace[-50:].mean() > trace[:1].mean() + 0.1
+    assert (trace < linear_gaussian_marginal(model).log_prob(X).mean() + 0.5).all()
+
+
+def test_chunks_and_other_estimators():
+    model = conjugate()
+    whole, parts = (optimise_posteriors(model, X, num_steps=20, chunk_size=c).q.mean for c in (None, 7))
+    torch.testing.assert_close(whole, parts, rtol=1e-9, atol=1e-9)
+    other = optimise_posteriors(model, X, estimator=pathwise, num_steps=400).q
+    torch.testing.assert_close(other.mean, optimise_posteriors(model, X, num_steps=400).q.mean, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize("family", ["diagonal", "full"])
+def test_start_is_taken_over(family):
+    scale_tril = torch.tensor([[[0.5, 0.0], [0.3, 2.0]]], dtype=F64).expand(4, 2, 2)
+    q = td.MultivariateNormal(torch.arange(8, dtype=F64).reshape(4, 2), scale_tril=scale_tril)
+    made = per_datum(q, family)()
+    torch.testing.assert_close(made.mean, q.mean)
+    torch.testing.assert_close(made.variance, q.variance)
+    if family == "full":
+        torch.testing.assert_close(made.covariance_matrix, q.covariance_matrix)
+    loc, root = loc_and_scale_tril(made)
+    z, log_q = rsample_and_log_prob(made, (3,))
+    again = td.MultivariateNormal(loc, scale_tril=root).log_prob(z)
+    torch.testing.assert_close(log_q, again)
+
+
+def test_per_datum_is_a_posterior_for_its_data():
+    posterior = per_datum(conjugate().posterior(X))
+    model = conjugate()
+    assert LatentVariableModel(model.prior, model.likelihood, posterior).draw(X, 4).log_w.shape == (4, 6)
+    with pytest.raises(ValueError, match="a q for each of 6 data, and was asked for 2"):
+        posterior(X[:2])
+    assert isinstance(posterior, PerDatum)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"family": "flow"}, 'family must be "diagonal" or "full", and is \'flow\''),
+        ({"start": "posterior"}, 'start must be "encoder", "prior" or a distribution, and is \'posterior\''),
+        ({"num_steps": 0}, "num_steps must be above 0, and is 0"),
+        ({"num_samples": 0}, "num_samples must be above 0, and is 0"),
+        ({"learning_rate": -1.0}, "learning_rate must be above 0, and is -1.0"),
+    ],
+)
+def test_bad_arguments(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        optimise_posteriors(conjugate(), X, **arguments)
+
+
+def test_discrete_latents_are_refused():
+    with pytest.raises(ValueError, match="needs real latents"):
+        optimise_posteriors(belief_net(), torch.ones(2, 4, dtype=F64), num_steps=2)
