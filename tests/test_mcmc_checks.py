@@ -5,6 +5,7 @@ import functools
 import pytest
 import torch
 import torch.distributions as td
+from scipy import stats
 from torch import nn
 
 from vaecourse.distributions import Conditional
@@ -208,6 +209,9 @@ def test_ranks_are_those_of_independent_draws():
     wide = simulation_based_calibration(prior, likelihood, lambda z, x: x / 2 + 0.6**0.5 * torch.randn_like(z))
     assert exact.ranks.shape == (10_000, 2) and exact.ranks.min() == 0 and exact.ranks.max() == 15
     assert exact.p_value > PASSES
+    for result in (exact, wide):
+        expected = [stats.chisquare(column.bincount(minlength=16)).pvalue for column in result.ranks.T]
+        assert result.p_values.tolist() == pytest.approx(expected, rel=1e-6)
     counts = wide.ranks[:, 0].bincount().double()
     assert wide.p_value < FOUND and counts[7:9].mean() > counts[[0, 15]].mean()  # too wide: the truth is central
 

@@ -97,7 +97,7 @@ def geweke(
         z = transition(z, x)
         x = likelihood(z).sample()
         difference = difference + statistics(z, x) - statistics(*_joint_sample(prior, likelihood, num_chains))
-    difference = difference.double().cpu() / num_steps  # [C, G], rows independent, mean zero
+    difference = difference.cpu().double() / num_steps  # [C, G], rows independent, mean zero
     if not difference.isfinite().all():
         raise ValueError("a statistic is not finite: the transition has left the numbers, or the statistic overflows")
     mean, error = difference.mean(0), difference.std(0) / math.sqrt(num_chains)

@@ -31,7 +31,7 @@ def r_hat(positions: Tensor) -> Tensor:
         Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021), section 3 and equation 14.
     """
     _check(positions, least_chains=2)
-    return torch.as_tensor(array_stats.rhat(positions.double().cpu().numpy(), chain_axis=1, draw_axis=0))
+    return torch.as_tensor(array_stats.rhat(positions.cpu().double().numpy(), chain_axis=1, draw_axis=0))
 
 
 def effective_sample_size(positions: Tensor, kind: str = "bulk") -> Tensor:
@@ -57,7 +57,7 @@ def effective_sample_size(positions: Tensor, kind: str = "bulk") -> Tensor:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, and is {kind!r}")
     _check(positions, least_chains=1)
     prob = {"prob": (0.05, 0.95)} if kind == "tail" else {}
-    draws = positions.double().cpu().numpy()
+    draws = positions.cpu().double().numpy()
     return torch.as_tensor(array_stats.ess(draws, chain_axis=1, draw_axis=0, method=kind, **prob))
 
 
