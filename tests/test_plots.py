@@ -5,6 +5,7 @@ import struct
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
@@ -115,3 +116,51 @@ def test_style_is_set_only_when_asked_for():
     plots.use_style()
     assert plt.rcParams["figure.constrained_layout.use"] and not plt.rcParams["axes.spines.top"]
     assert plt.rcParams != before
+
+
+# --------------------------------------------------------------------------------------- the ledger and the bench
+
+
+def test_gap_ledger_steps_add_up():
+    """The bars hang from each other and end at the mean gap; on the right the heights are each datum's gap."""
+    gaps = {"best q": torch.tensor([0.5, 0.1, 0.3]), "encoder": torch.tensor([1.0, 0.2, 0.0])}
+    fig = plots.gap_ledger(gaps, max_data=2)
+    left, right = fig.axes
+    first, second = left.patches
+    assert first.get_y() == 0 and first.get_height() == pytest.approx(-0.3)
+    assert second.get_y() == pytest.approx(-0.3) and second.get_height() == pytest.approx(-0.4)
+    tops = [bar.get_y() + bar.get_height() for bar in right.patches]
+    assert tops == pytest.approx([0.5, 0.3, 1.5, 0.3])  # the two largest, in order
+    assert [text.get_text() for text in left.get_xticklabels()] == ["best q", "encoder"]
+    assert fig.get_figwidth() <= plots.WIDTH
+
+
+def test_variance_frontier_tells_biased_from_unbiased():
+    table = pd.DataFrame(
+        {
+            "max |z|": [1.0, 50.0, 2.0],
+            "threshold": 3.5,
+            "variance": [10.0, 0.1, 10.0],
+            "seconds per draw": [1e-6, 2e-6, 1e-6],
+        },
+        index=["plain", "relaxed", "twin"],
+    )
+    fig = plots.variance_frontier(table)
+    (ax,) = fig.axes
+    unbiased, biased = ax.collections
+    np.testing.assert_allclose(unbiased.get_offsets(), [[1, 10], [1, 10]])
+    np.testing.assert_allclose(biased.get_offsets(), [[2, 0.1]])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["no bias found", "bias detected"]
+    assert not np.array_equal(unbiased.get_facecolors()[0], biased.get_facecolors()[0])
+
+
+def test_names_do_not_cover_each_other():
+    """Five points at one place: five names, whose boxes do not overlap."""
+    fig, ax = plt.subplots()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    plots.annotate(ax, ["one", "two", "three", "four", "five"], np.full(5, 0.5), np.full(5, 0.5))
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == ["one", "two", "three", "four", "five"]
+    for k, extent in enumerate(boxes):
+        assert extent.count_overlaps(boxes[:k]) == 0
+    assert fig.axes == [ax]

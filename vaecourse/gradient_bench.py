@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from tqdm import tqdm
 
 from vaecourse.model import LatentVariableModel
+from vaecourse.seeding import seeded
 
 Bound = Callable[[LatentVariableModel, Tensor], Tensor]
 
@@ -121,14 +122,13 @@ def gradient_bench(
         raise ValueError(f"parameters must begin the name of at least one of the model's, and is {parameters!r}")
     target = _gradient(model, exact(model, x).sum(), names)
     results = {}
-    with torch.random.fork_rng([]), tqdm(estimators.items(), disable=not progress, unit="estimator") as bar:
-        for name, estimator in bar:
-            if isinstance(estimator, nn.Module):
-                estimator = copy.deepcopy(estimator).eval()
-            torch.manual_seed(seed)
+    for name, estimator in tqdm(estimators.items(), disable=not progress, unit="estimator", leave=False):
+        if isinstance(estimator, nn.Module):
+            estimator = copy.deepcopy(estimator).eval()
+        with seeded(seed, x.device):
             mean, variance = _moments(model, x, estimator, names, num_draws)
             seconds = _seconds_per_draw(model, x, estimator)
-            results[name] = GradientStatistics(name, target, mean, variance, num_draws, seconds)
+        results[name] = GradientStatistics(name, target, mean, variance, num_draws, seconds)
     return results
 
 

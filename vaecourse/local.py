@@ -15,6 +15,7 @@ from vaecourse.distributions import Conditional, frozen
 from vaecourse.estimators import stl
 from vaecourse.model import LatentVariableModel
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.seeding import seeded
 
 
 class PerDatum(Conditional):
@@ -98,8 +99,7 @@ def optimise_posteriors(
     local = LatentVariableModel(model.prior, model.likelihood, posterior)
     optimiser = torch.optim.Adam([posterior.rows], lr=learning_rate, betas=(0.9, 0.99))  # soon forgets the start
     trace = []
-    with torch.random.fork_rng([x.device] if x.device.type != "cpu" else [], device_type=x.device.type):
-        torch.manual_seed(seed)
+    with seeded(seed, x.device):
         for step in tqdm(range(num_steps), disable=not progress, unit="step", leave=False):
             optimiser.param_groups[0]["lr"] = learning_rate * (1 + math.cos(math.pi * step / num_steps)) / 2
             bound = estimator(local, x, num_samples, chunk_size=chunk_size)

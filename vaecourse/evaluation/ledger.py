@@ -14,6 +14,7 @@ from torch import Tensor
 from vaecourse.evaluation.averages import mean_and_se
 from vaecourse.local import optimise_posteriors
 from vaecourse.model import LatentVariableModel
+from vaecourse.seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,7 @@ def _bound(
     """The bound of a q and its Monte-Carlo standard error, each [B], under the noise of a seed."""
     if num_samples < 2:
         raise ValueError(f"num_samples must be at least 2, and is {num_samples}")
-    with torch.random.fork_rng([x.device] if x.device.type != "cpu" else [], device_type=x.device.type):
-        torch.manual_seed(seed)
+    with seeded(seed, x.device):
         at_once = max(1, chunk_size // len(x))
         sizes = [min(at_once, num_samples - start) for start in range(0, num_samples, at_once)]
         log_w = torch.cat([model.draw(x, size, q=q, chunk_size=chunk_size).log_w for size in sizes])  # [S, B]
