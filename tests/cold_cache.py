@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import multiprocessing
+import os
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -11,6 +12,15 @@ from typing import NamedTuple
 
 from loopback import Mirrors, described, tiny_mnist
 from tqdm import tqdm
+
+from vaecourse import data
+from vaecourse.data import cache
+from vaecourse.data.registry import registry
+
+# On Unix the package is imported once, and processes start in milliseconds; elsewhere each imports it itself.
+UNIX = "forkserver" in multiprocessing.get_all_start_methods()
+CONTEXT = multiprocessing.get_context("forkserver" if UNIX else "spawn")
+CONTEXT.set_forkserver_preload(["vaecourse.data"])
 
 
 class Outcome(NamedTuple):
@@ -22,10 +32,6 @@ class Outcome(NamedTuple):
 
 def one_process(entry, folder, start, queue):
     """Load the set the moment all processes are there; report an error, or what was loaded."""
-    from vaecourse import data
-    from vaecourse.data import cache
-    from vaecourse.data.registry import registry
-
     registry()["mnist"] = entry
     cache.project_folder = lambda: folder
     start.wait()
@@ -37,18 +43,13 @@ def one_process(entry, folder, start, queue):
 
 def trial(folder: Path, num_processes: int) -> Outcome:
     """Start the processes at once on a cache folder that does not exist yet."""
-    from vaecourse.data.registry import registry
-
-    unix = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if unix else "spawn")
-    context.set_forkserver_preload(["vaecourse.data"])
     contents = tiny_mnist()
     sizes = {"train": 40, "valid": 10, "test": 20}
-    start, queue = context.Barrier(num_processes), context.Queue()
+    start, queue = CONTEXT.Barrier(num_processes), CONTEXT.Queue()
     with Mirrors(contents) as server:
         entry = replace(registry()["mnist"], files=described(contents), splits=sizes, mirrors=(server.url("good"),) * 2)
         processes = [
-            context.Process(target=one_process, args=(entry, folder, start, queue)) for _ in range(num_processes)
+            CONTEXT.Process(target=one_process, args=(entry, folder, start, queue)) for _ in range(num_processes)
         ]
         for process in processes:
             process.start()
@@ -66,6 +67,7 @@ if __name__ == "__main__":
     parser.add_argument("--processes", type=int, default=16)
     parser.add_argument("--trials", type=int, default=30)
     options = parser.parse_args()
+    os.environ["TQDM_DISABLE"] = "1"  # of the processes; this one shows its bar
     errors, downloads = [], Counter()
     for _ in tqdm(range(options.trials), desc="trials"):
         with tempfile.TemporaryDirectory() as folder:

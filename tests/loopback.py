@@ -143,6 +143,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, body, length=-1, **headers):
         self.send_response(status)
+        self.send_header("Connection", "close")
         if length is not None:
             self.send_header("Content-Length", str(len(body) if length == -1 else length))
         for name, value in headers.items():

@@ -1,12 +1,13 @@
 """Files at hand: found, damaged, another set's, unverified, added from elsewhere, and shared by many processes."""
 
 import shutil
+import time
 import warnings
 from dataclasses import replace
 
 import pytest
-from cold_cache import trial
-from loopback import described, flip, mat
+from cold_cache import CONTEXT, one_process, trial
+from loopback import described, flip, mat, tiny_mnist
 
 from vaecourse import data
 from vaecourse.data import cache, files, loading
@@ -272,3 +273,27 @@ def test_eight_processes_on_a_cold_cache_download_once(tmp_path):
     outcome = trial(tmp_path / "data", num_processes=8)
     assert outcome.errors == []
     assert sorted(outcome.requests.values()) == [1, 1, 1, 1]
+
+
+def test_eight_processes_mend_a_damaged_file_once(tmp_path):
+    contents = tiny_mnist()
+    write(tmp_path / "data" / "mnist", {**contents, IMAGES: flip(contents[IMAGES], 12345)})
+    outcome = trial(tmp_path / "data", num_processes=8)
+    assert outcome.errors == []
+    assert outcome.requests == {f"/good/{IMAGES}": 1}
+
+
+def test_a_process_killed_while_it_downloads_leaves_nothing_in_the_way(small_mnist, served, empty_cache):
+    server = served("mnist", small_mnist, "stalls:5000")
+    start, queue = CONTEXT.Barrier(1), CONTEXT.Queue()
+    process = CONTEXT.Process(target=one_process, args=(registry()["mnist"], empty_cache, start, queue))
+    process.start()
+    deadline = time.monotonic() + 60
+    while not server.requests and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert (empty_cache / "mnist" / ".incoming").is_dir()  # it was killed in the middle
+    served("mnist", small_mnist, "good")
+    assert len(data.load("mnist")) == 40
+    assert sorted(p.name for p in (empty_cache / "mnist").iterdir() if p.name != ".lock") == sorted(small_mnist)
