@@ -126,6 +126,15 @@ TESTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """A step is too small to share: on a busy machine a second thread makes it ten times slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(params=TESTS)
 def p_value(request):
     """The p-value that a test gives a transition, with a fixed seed."""
