@@ -4,7 +4,8 @@
 
 The peak of resident memory is that of the operating system, which counts everything, but only ever for a whole process:
 hence a fresh one for each number of samples. What the first steps load (libraries, threads' buffers, optimiser) is
-brought in by a training on one image before. Linux only, where the peak can be set back.
+brought in by a training on one image before. The C library is told to give freed memory back at once (see training.py),
+or else the holes between chunks would count. Linux only, where the peak can be set back.
 """
 
 import re
@@ -33,7 +34,7 @@ def resident(line: str) -> float:
 def peak_of_training(num_samples: int, chunk_size: int | None) -> float:
     """MiB above what the process holds before."""
     train = images(BATCH_SIZE)
-    course(images(1), 1, num_samples=num_samples, chunk_size=chunk_size)
+    course(images(1), 1, num_samples=num_samples, chunk_size=chunk_size and 1)  # a chunk a sample: all code is loaded
     CLEAR.write_text("5", encoding="ascii")  # the peak so far is now what the process holds
     before = resident("VmRSS")
     course(train, 3, num_samples=num_samples, chunk_size=chunk_size)

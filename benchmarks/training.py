@@ -152,7 +152,8 @@ def measure_samples(train: Dataset, arguments, bar: tqdm) -> list[dict]:
 def peak_memory(setting: Samples) -> float | None:
     """MiB, measured in a process of its own; None where it cannot be measured."""
     command = [sys.executable, FOLDER / "memory.py", *(str(number) for number in setting if number is not None)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    frugal = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_MMAP_MAX_": "1000000"}  # no holes kept by glibc
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=frugal)
     return float(done.stdout) if done.returncode == 0 else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -100,7 +101,7 @@ class LatentVariableModel(nn.Module):
             x: data of shape [B, D].
             num_samples: number S of samples per datum.
             q: a distribution over z with batch shape [B] to use in place of ``posterior(x)``.
-            chunk_size: as for :meth:`log_likelihood`; all samples are drawn in one call whatever it is.
+            chunk_size: as for :meth:`log_likelihood`; the samples themselves are drawn in one call whatever it is.
 
         Returns:
             A :class:`Draw` of S samples per datum.
@@ -109,16 +110,19 @@ class LatentVariableModel(nn.Module):
             raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
         q = self._q(x) if q is None else q
         with torch.autocast(x.device.type, enabled=False):  # what rounds networks shall not round samples or densities
-            if q.has_rsample:
-                z, log_qz_x = rsample_and_log_prob(q, (num_samples,))
-            else:
+            if not q.has_rsample:
                 z = q.sample((num_samples,))
                 log_qz_x = q.log_prob(z)
+            elif chunk_size is None or hasattr(q, "rsample_and_log_prob"):
+                z, log_qz_x = rsample_and_log_prob(q, (num_samples,))
+            else:
+                z = q.rsample((num_samples,))
+                log_qz_x = _in_rows(q.log_prob, z, chunk_size)
         return self.score(x, z, log_qz_x, chunk_size)
 
     def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor, chunk_size: int | None = None) -> Draw:
         """The draw of given samples z [S, B, L] whose log q(z|x) [S, B] is known; for chunk_size see log_likelihood."""
-        return Draw(z, self.log_likelihood(x, z, chunk_size), self.prior().log_prob(z), log_qz_x)
+        return Draw(z, self.log_likelihood(x, z, chunk_size), _in_rows(self.prior().log_prob, z, chunk_size), log_qz_x)
 
     def sample(self, num_samples: int) -> Tensor:
         """Ancestral samples: z from the prior, then x from the likelihood, of shape [N, D]."""
@@ -128,3 +132,14 @@ class LatentVariableModel(nn.Module):
         if self.posterior is None:
             raise ValueError("this model has no posterior: pass the distribution to draw from as q")
         return self.posterior(x)
+
+
+def _in_rows(log_prob: Callable[[Tensor], Tensor], z: Tensor, chunk_size: int | None) -> Tensor:
+    """log_prob(z), [S, B], for as many rows of samples at a time as chunk_size allows; see `log_likelihood`."""
+    num_samples, num_data = z.shape[:2]
+    if chunk_size is None or num_samples * num_data <= chunk_size:
+        return log_prob(z)
+    rows = z.split(max(1, chunk_size // num_data))
+    if torch.is_grad_enabled():
+        return torch.cat([checkpoint(log_prob, some, use_reentrant=False, preserve_rng_state=False) for some in rows])
+    return torch.cat([log_prob(some) for some in rows])
