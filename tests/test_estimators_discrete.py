@@ -46,7 +46,7 @@ def trained_nvil(model, x):
     nvil = NVIL(MLP(x.shape[1], (4,), 1).double())
     for _ in range(20):
         nvil(model, x)
-    assert abs(nvil.running_sum / nvil.weight) > 0.5
+    assert abs(nvil.mean) > 0.5
     return nvil
 
 
@@ -346,18 +346,23 @@ class NoGradient(nn.Module):
 
 
 def test_nvil_learns_the_mean_of_the_signal():
-    """Least squares on x: after training the baseline is the bound, the regression of log w on x."""
+    """Least squares on x: after training the baseline is the bound, the regression of log w on x.
+
+    The running mean averages the last 40 steps of 100 log-weights, whose standard deviation is 3: its standard error is
+    0.05, and the tolerance five of them. The two data are 2.7 nats apart.
+    """
     model, x = belief_net(), DATA["belief_net"]
     torch.manual_seed(0)
-    nvil = NVIL(nn.Linear(4, 1).double(), num_samples=20)
+    nvil = NVIL(nn.Linear(4, 1).double(), num_samples=50, decay=0.95)
     optimiser = torch.optim.Adam(nvil.parameters(), lr=0.02)
-    for _ in range(600):
+    for step in range(600):
+        optimiser.param_groups[0]["lr"] = 0.02 * (1 - step / 600)
         optimiser.zero_grad()
         (-nvil(model, x).mean()).backward()
         optimiser.step()
     exact = enumerated_bound(model, x).detach()
-    assert (exact[0] - exact[1]).abs() > 0.5  # a constant could not
-    torch.testing.assert_close(nvil.eval().baseline(x).detach(), exact, rtol=0, atol=0.15)
+    assert (exact[0] - exact[1]).abs() > 2.5  # a constant could not
+    torch.testing.assert_close(nvil.eval().baseline(x).detach(), exact, rtol=0, atol=0.25)
 
 
 def test_nvil_does_not_move_the_model_otherwise():

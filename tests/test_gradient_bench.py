@@ -127,6 +127,13 @@ def test_state_is_left_alone():
     assert all(torch.equal(p, q) and q.grad is None for p, q in zip(before, model.parameters()))
 
 
+def test_frozen_parameters_are_benched_too():
+    model = belief_net().requires_grad_(False)
+    result = gradient_bench(model, torch.ones(1, 4, dtype=F64), {"it": score_function}, enumerated_bound, 100)["it"]
+    assert result.total_variance > 0
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
 def test_continuous_latents():
     """Against the closed form of the linear-Gaussian model."""
     model = linear_gaussian_model()

@@ -120,6 +120,7 @@ def gradient_bench(
     names = [name for name, _ in model.named_parameters() if name.startswith(parameters)]
     if not names:
         raise ValueError(f"parameters must begin the name of at least one of the model's, and is {parameters!r}")
+    model = copy.deepcopy(model).requires_grad_(True)  # whether or not it is being trained
     target = _gradient(model, exact(model, x).sum(), names)
     results = {}
     for name, estimator in tqdm(estimators.items(), disable=not progress, unit="estimator", leave=False):

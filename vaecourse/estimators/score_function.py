@@ -56,20 +56,23 @@ def score_function(
 class NVIL(nn.Module):
     r"""The score function with a learned baseline: a running mean of log w, plus a network of x for what is left.
 
-    Neural variational inference and learning. The network is fitted by least squares to the log-weights, along with the
-    model and by the same optimiser. Without a network it is a constant baseline. Its parameters never change what the
-    model's gradient is on average, only how much that gradient scatters.
+    .. math:: b(x) = \bar\mu + \bar\sigma\, C_\psi(x)
 
-    The paper also divides the signal by a running standard deviation, which rescales the encoder's gradient; that is
-    left to the optimiser here, so that the gradient is the bound's.
+    Neural variational inference and learning. Mean and standard deviation of the log-weights are running ones, so that
+    the network's outputs are of order one whatever the number of pixels; it is fitted by least squares, along with the
+    model and by the same optimiser. Without a network the baseline is constant. The network's parameters never change
+    what the model's gradient is on average, only how much that gradient scatters.
+
+    The paper divides the signal itself by the standard deviation, which rescales the encoder's gradient. That is left
+    to the optimiser here, so that the gradient is the bound's.
 
     Args:
-        net: from x [B, D] to [B] or [B, 1], in nats; None for a constant.
+        net: C, from x [B, D] to [B] or [B, 1]; None for a constant.
         num_samples: number S of samples per datum, used where a call names none.
-        decay: of the running mean, per training step.
+        decay: of the running moments, per training step.
 
     References:
-        Mnih & Gregor (2014), sections 2.3.1 and 2.3.2; decay 0.8 in their appendix.
+        Mnih & Gregor (2014), section 2.3.
     """
 
     def __init__(self, net: nn.Module | None = None, num_samples: int = 1, decay: float = 0.8):
@@ -79,29 +82,39 @@ class NVIL(nn.Module):
         self.net = net
         self.num_samples = num_samples
         self.decay = decay
-        self.register_buffer("running_sum", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("variance", torch.ones(()))
         self.register_buffer("weight", torch.zeros(()))
 
     def forward(
         self, model: LatentVariableModel, x: Tensor, num_samples: int | None = None, chunk_size: int | None = None
     ) -> Tensor:
         """The evidence lower bound, [B], in nats, for x of shape [B, D]."""
-        draw = detached_draw(model, x, num_samples or self.num_samples, chunk_size)
-        baseline = self.baseline(x)  # [B]; made before the mean takes in the samples at hand
-        error = draw.log_w.detach() - baseline  # [S, B]
+        draw = detached_draw(model, x, self.num_samples if num_samples is None else num_samples, chunk_size)
+        baseline = self.baseline(x)  # [B]; made before the running moments take in the samples at hand
+        log_w = draw.log_w.detach()  # [S, B]
+        misfit = ((log_w - baseline) / self.scale).square().mean(0)
         if self.training and torch.is_grad_enabled():
-            self._update(draw.log_w.detach().mean())
-        return with_gradient_of(elbo(draw), _surrogate(draw, baseline) - error.square().mean(0))
+            self._update(log_w)
+        return with_gradient_of(elbo(draw), _surrogate(draw, baseline) - misfit)
 
     def baseline(self, x: Tensor) -> Tensor:
         """The baseline at x [B, D], of shape [B], in nats: what has been learned so far."""
-        mean = (self.running_sum / self.weight).nan_to_num(0.0).to(x.dtype)  # 0 before the first step
-        return mean.expand(len(x)) if self.net is None else mean + self.net(x).reshape(len(x))
+        constant = self.mean.to(x.dtype).expand(len(x))  # 0 before the first step
+        return constant if self.net is None else constant + self.scale.to(x.dtype) * self.net(x).reshape(len(x))
+
+    @property
+    def scale(self) -> Tensor:
+        """The running standard deviation of log w in nats, at least 1."""
+        return self.variance.clamp_min(1.0).sqrt()
 
     @torch.no_grad()
-    def _update(self, signal: Tensor) -> None:
-        self.running_sum.mul_(self.decay).add_((1 - self.decay) * signal)
-        self.weight.mul_(self.decay).add_(1 - self.decay)  # divides out what the mean lacks at the start
+    def _update(self, log_w: Tensor) -> None:
+        """Exponential moving averages whose weights sum to one from the first step on."""
+        self.weight.mul_(self.decay).add_(1 - self.decay)
+        rate = (1 - self.decay) / self.weight
+        self.variance.lerp_((log_w - log_w.mean()).square().mean().to(self.variance), rate)
+        self.mean.lerp_(log_w.mean().to(self.mean), rate)
 
 
 def detached_draw(model: LatentVariableModel, x: Tensor, num_samples: int, chunk_size: int | None) -> Draw:
