@@ -13,6 +13,7 @@ from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComp
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
+from vaecourse.local import PerDatum
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
@@ -58,6 +59,7 @@ def slots() -> dict[str, Slot]:
         "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
         "FullCovarianceGaussian": (seeded(lambda: FullCovarianceGaussian(MLP(2, (4,), 5), 2), 3), c, "real"),
+        "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
         "Given": (seeded(lambda: Given(nn.Linear(2, 3), DiagonalGaussian(nn.Linear(3, 4)))), c, "real"),
         "Categorical": (Categorical(half), c, "one-hot"),
         "FactorisedBernoulli prior": (_uneven(priors.FactorisedBernoulli(2)), None, "counts 1"),
