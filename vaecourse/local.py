@@ -88,7 +88,7 @@ def optimise_posteriors(
         The :class:`LocalFit`; its ``q`` holds the optimised distributions.
 
     References:
-        Hoffman, Blei, Wang & Paisley (2013) for local parameters; Cremer, Li & Duvenaud (2018), section 4.
+        Hoffman, Blei, Wang & Paisley (2013) for local parameters; Cremer, Li & Duvenaud (2018), section 3.
     """
     for name, value in (("num_steps", num_steps), ("num_samples", num_samples), ("learning_rate", learning_rate)):
         if not value > 0:

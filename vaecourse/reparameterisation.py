@@ -27,7 +27,7 @@ class Affine(td.Distribution):
         scale_tril: C, [..., L, L], with a positive diagonal.
 
     References:
-        Challis & Barber (2012), equations 2 and 3.
+        Challis & Barber (2012), Affine independent variational inference.
 
     Example:
         >>> q = Affine(td.Laplace(0.0, 1.0), torch.zeros(5, 2), torch.eye(2))
@@ -151,7 +151,7 @@ class Implicit(td.Distribution):
         base: a scalar distribution with ``sample``, ``cdf`` and ``log_prob``.
 
     References:
-        Figurnov, Mohamed & Mnih (2018), equation 5; Graves (2016) for mixtures.
+        Figurnov, Mohamed & Mnih (2018), section 3; Graves (2016) for mixtures.
 
     Example:
         >>> loc = torch.tensor(1.0, requires_grad=True)

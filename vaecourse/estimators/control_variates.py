@@ -35,7 +35,7 @@ def optimal_control_variate(
         The evidence lower bound, [B], in nats.
 
     References:
-        Ranganath, Gerrish & Blei (2014), equation 9; Greensmith, Bartlett & Baxter (2004), theorem 8.
+        Ranganath, Gerrish & Blei (2014), section 3.2; Greensmith, Bartlett & Baxter (2004).
     """
     q = model.posterior(x)
     draw = detached_draw_from(model, x, q, num_samples, chunk_size)
@@ -77,7 +77,7 @@ def rao_blackwellised(
         The evidence lower bound, [B], in nats.
 
     References:
-        Ranganath, Gerrish & Blei (2014), section 3.1, equation 6; Mnih & Gregor (2014), section 2.3.3.
+        Ranganath, Gerrish & Blei (2014), section 3.1; Mnih & Gregor (2014), section 2.3.3.
     """
     q = model.posterior(x)
     if not (isinstance(q, td.Independent) and q.reinterpreted_batch_ndims == 1):

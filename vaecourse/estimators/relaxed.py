@@ -67,7 +67,7 @@ def straight_through(
         The evidence lower bound, [B], in nats.
 
     References:
-        Bengio, Leonard & Courville (2013), section 4; Jang, Gu & Poole (2017), section 2.2, with a temperature.
+        Bengio, Leonard & Courville (2013); Jang, Gu & Poole (2017), section 2.2, with a temperature.
     """
     q, soft, hard = _relaxed_sample(model, x, num_samples, 1.0 if temperature is None else temperature)
     soft = q.mean if temperature is None else soft

@@ -46,7 +46,7 @@ def score_function(
         ValueError: ``"leave_one_out"`` with a single sample, which has no others, or an unknown baseline.
 
     References:
-        Williams (1992), theorem 1; Mnih & Gregor (2014), equation 5; Kool, van Hoof & Welling (2019), equation 8, for
+        Williams (1992), theorem 1; Mnih & Gregor (2014), section 2.3; Kool, van Hoof & Welling (2019) for
         leave-one-out.
     """
     draw = detached_draw(model, x, num_samples, chunk_size)

@@ -32,7 +32,7 @@ def iwae_score_function(
         The importance-weighted bound, [B], in nats.
 
     References:
-        Mnih & Rezende (2016), equation 5.
+        Mnih & Rezende (2016), section 2.
     """
     draw = detached_draw(model, x, num_samples, chunk_size)
     bound = iwae(draw)
@@ -65,7 +65,7 @@ def vimco(
         The importance-weighted bound, [B], in nats.
 
     References:
-        Mnih & Rezende (2016), equations 7 to 10.
+        Mnih & Rezende (2016), section 2.
     """
     draw = detached_draw(model, x, num_samples, chunk_size)
     bound = iwae(draw)
