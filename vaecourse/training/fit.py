@@ -15,7 +15,6 @@ from vaecourse.data import Dataset
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
 from vaecourse.training.arguments import check
-from vaecourse.training.average import Average
 from vaecourse.training.history import History
 from vaecourse.training.interrupts import interruptible
 from vaecourse.training.noise import order
@@ -25,6 +24,7 @@ from vaecourse.training.resume import TrainingFile, identity
 from vaecourse.training.state import State
 from vaecourse.training.step import Bound, Gradient, Objective
 from vaecourse.training.validation import Validation
+from vaecourse.training.vector import Average, Vector
 
 ADAM = partial(torch.optim.Adam, fused=True)
 
@@ -70,7 +70,8 @@ def fit(
         num_epochs: passes over the training data.
         batch_size: data per step; the last, shorter batch of an epoch is used too.
         learning_rate: the optimiser's.
-        optimizer: ``(parameters, lr=...) -> torch.optim.Optimizer``; Adam, if none is named.
+        optimizer: ``(parameters, lr=...) -> torch.optim.Optimizer``; Adam, if none is named. All parameters come to it
+            as one vector, so it must treat each number alike, as Adam, SGD and their kin do.
         schedule: None for a constant learning rate, "cosine" to let it fall to zero over the whole training, or a
             function ``(step, num_steps) -> factor``.
         gradient_clip: largest norm of the gradient of the mean bound, or None.
@@ -114,27 +115,27 @@ def fit(
 
     modules = nn.ModuleDict({"model": model} | ({"bound": bound} if isinstance(bound, nn.Module) else {})).to(device)
     processes.agree([*modules.parameters(), *modules.buffers()])
-    parameters = [parameter for parameter in modules.parameters() if parameter.requires_grad]
     train = train.to(device)
-    optimiser = optimizer(parameters, lr=learning_rate)
+    vector = Vector([parameter for parameter in modules.parameters() if parameter.requires_grad])
+    optimiser = optimizer([vector.value], lr=learning_rate)
     num_batches = math.ceil(len(train) / batch_size)
     learning_rates = LearningRates(optimiser, schedule, num_epochs * num_batches)
-    gradient = Gradient(Objective(model, bound, device, precision), train, parameters, seed, num_shards, processes)
+    gradient = Gradient(Objective(model, bound, device, precision), train, vector, seed, num_shards, processes)
     if compile:
         gradient.compile()
     validation = Validation(model, bound, train, valid, seed, processes)
 
-    average = Average(parameters, ema)
+    average = Average(vector, ema)
     state = State(modules, optimiser, average)
     settings |= dict(num_shards=num_shards, seed=seed, num_epochs=num_epochs if schedule else None)
     file = TrainingFile(checkpoint, checkpoint_seconds, identity(model, bound, train, valid, settings), processes)
-    file.restore(state)
-
     with (
+        vector.released(),
         torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type),
         interruptible() as interrupt,
         tqdm(total=num_epochs * num_batches, unit="step", disable=not (progress and processes.is_first)) as bar,
     ):
+        file.restore(state)
         check_support(model.likelihood(model.prior().sample((1,))), train.batch(slice(1)))
         bar.update((state.epoch - 1) * num_batches + state.batch)
         while state.epoch <= num_epochs and not (state.interrupted or state.lacks_progress(patience)):
@@ -148,7 +149,7 @@ def fit(
                 )
                 summary = gradient(index, state.epoch, state.batch, beta, interrupt)
                 if gradient_clip is not None:
-                    nn.utils.clip_grads_with_norm_(parameters, gradient_clip, torch.tensor(summary.gradient_norm))
+                    nn.utils.clip_grads_with_norm_(vector.value, gradient_clip, torch.tensor(summary.gradient_norm))
                 optimiser.step()
                 average.update(step)
                 state.count(summary)
@@ -161,6 +162,6 @@ def fit(
                     scores = validation(state.epoch)
                 state.end_epoch(scores, len(train))
                 bar.set_postfix_str(f"epoch {state.epoch - 1}, {state.last_bound:.2f} nats")
-    file.save(state)
-    state.conclude()
+        file.save(state)
+        state.conclude()
     return state.history

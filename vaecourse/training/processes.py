@@ -1,9 +1,10 @@
 """The processes that share a training: one, or as many as torchrun started.
 
 The batch is cut into shards, each with noise of its own, and every process takes the gradient of its shards. One
-all-reduce of the flat gradient then makes the step the same everywhere. This is torch's DistributedDataParallel without
-its wrapper: the models of the course are so small that there is nothing to gain from sending the gradient in buckets
-while the backward pass still runs, and parameters that a bound leaves out need no special case.
+all-reduce of the gradient, which is one vector, then makes the step the same everywhere. This is what torch's
+DistributedDataParallel does, without its wrapper: the models of the course are so small that there is nothing to gain
+from sending the gradient in buckets while the backward pass still runs, and parameters that a bound leaves out need no
+special case.
 """
 
 from __future__ import annotations
@@ -61,13 +62,11 @@ class Processes:
         """The parts, numbered, that are this process's work."""
         return list(enumerate(parts))[self.rank :: self.size]
 
-    def sum(self, tensors: Sequence[Tensor], device: torch.device) -> None:
+    def sum(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes; the same bits on all of them."""
         if self.size > 1:
-            flat = torch.cat([tensor.detach().reshape(-1).to(device) for tensor in tensors])
-            dist.all_reduce(flat)
-            for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors])):
-                tensor.detach().copy_(total.view_as(tensor))
+            for tensor in tensors:
+                dist.all_reduce(tensor)
 
     def agree(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by the first process's."""

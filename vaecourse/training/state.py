@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vaecourse.training.average import Average
 from vaecourse.training.history import History
 from vaecourse.training.step import Summary
+from vaecourse.training.vector import Average
 
 _PLACE = ("epoch", "batch", "bound", "gradient_norm")
 
@@ -82,7 +82,7 @@ class State:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""
         parts = {"modules": self.modules.state_dict(), "best": self.best or {}}
-        parts["average"] = {str(number): value for number, value in enumerate(self.average.values)}
+        parts["average"] = {} if self.average.value is None else {"value": self.average.value}
         parts["optimiser"] = {
             f"{number}.{name}": value
             for number, values in self.optimiser.state_dict()["state"].items()
@@ -116,8 +116,8 @@ class State:
         self.modules.load_state_dict(parts["modules"])
         own = self.modules.state_dict()
         self.best = {name: value.to(own[name].device) for name, value in parts["best"].items()} or None
-        for number, value in enumerate(self.average.values):
-            value.copy_(parts["average"][str(number)])
+        if self.average.value is not None:
+            self.average.value.copy_(parts["average"]["value"])
         state: dict[int, dict] = {}
         for name, value in (parts["optimiser"] | notes["optimiser"]["numbers"]).items():
             number, _, rest = name.partition(".")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaecourse.data import Dataset
 from vaecourse.model import LatentVariableModel
@@ -17,6 +17,7 @@ from vaecourse.training.diagnosis import first_non_finite
 from vaecourse.training.interrupts import Interrupt
 from vaecourse.training.noise import key, seed_torch
 from vaecourse.training.processes import Processes
+from vaecourse.training.vector import Vector
 
 Bound = Callable[..., Tensor]  # (model, x) -> [B] in nats; with a warm-up also beta
 
@@ -48,12 +49,12 @@ class Objective:
 
 
 class Gradient:
-    """The gradient of the mean bound over a batch, left in the parameters' ``grad``.
+    """The gradient of the mean bound over a batch, left in the vector's ``gradient``.
 
     Args:
         objective: what is maximised.
         train: the data, on the device.
-        parameters: what is trained.
+        vector: the parameters that are trained.
         seed: of the protocol's randomness and of the samples of z.
         num_shards: into how many parts a batch is cut; each has its own noise, and is in memory on its own.
         processes: who shares the work.
@@ -63,7 +64,7 @@ class Gradient:
         self,
         objective: Objective,
         train: Dataset,
-        parameters: list[nn.Parameter],
+        vector: Vector,
         seed: int,
         num_shards: int,
         processes: Processes,
@@ -71,8 +72,7 @@ class Gradient:
         self.objective = objective
         self.evaluate: Callable[..., Tensor] = objective
         self.train = train
-        self.dtype = parameters[0].dtype
-        self.parameters = parameters
+        self.vector = vector
         self.seed = seed
         self.num_shards = num_shards
         self.processes = processes
@@ -100,10 +100,9 @@ class Gradient:
         Raises:
             FloatingPointError: the bound or its gradient is infinite or not a number; nothing was updated.
         """
-        for parameter in self.parameters:
-            parameter.grad = None
+        gradient = self.vector.gradient.zero_()
         shards = self.processes.share([shard for shard in index.tensor_split(self.num_shards) if len(shard)])
-        total = torch.zeros((), dtype=self.dtype, device=index.device)
+        total = torch.zeros((), dtype=gradient.dtype, device=index.device)
         for number, shard in shards:
             x = self._noisy(shard, epoch, batch, number)
             values = self.evaluate(x, beta)  # [B]
@@ -113,8 +112,7 @@ class Gradient:
             (-values.sum() / len(index)).backward()
             total += values.detach().sum()
         total, interrupted = self._sum_over_processes(total, interrupt.requested)
-        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-        bound, norm = torch.stack((total, norm.to(total))).tolist()  # one transfer from the device
+        bound, norm = torch.stack((total, torch.linalg.vector_norm(gradient))).tolist()  # one transfer from the device
         if not (math.isfinite(bound) and math.isfinite(norm)):
             place = self._diagnose(shards, epoch, batch, beta)
             raise FloatingPointError(f"epoch {epoch}, batch {batch + 1}: the bound is {bound / len(index):g} {place}")
@@ -123,17 +121,14 @@ class Gradient:
     def _noisy(self, shard: Tensor, epoch: int, batch: int, number: int) -> Tensor:
         """The shard's data as the likelihood scores them; torch is then at the start of the shard's own noise."""
         self.generator.manual_seed(key(self.seed, "x", epoch, batch, number))
-        x = self.train.batch(shard, self.generator).to(self.dtype)
+        x = self.train.batch(shard, self.generator).to(self.vector.value.dtype)
         seed_torch(shard.device, key(self.seed, "z", epoch, batch, number))
         return x
 
     def _sum_over_processes(self, total: Tensor, interrupted: bool) -> tuple[Tensor, bool]:
         if self.processes.size > 1:
-            for parameter in self.parameters:  # a shard may have left one out, or there may be no shard for us
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-            flag = torch.tensor(float(interrupted))
-            self.processes.sum([*(p.grad for p in self.parameters), total, flag], total.device)
+            flag = torch.tensor(float(interrupted), device=total.device)
+            self.processes.sum([self.vector.gradient, total, flag])
             interrupted = bool(flag)
         return total, interrupted
 

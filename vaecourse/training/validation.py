@@ -80,6 +80,6 @@ class Validation:
     def _over_processes(self, sums: dict[str, float]) -> dict[str, float]:
         names = [name for name, on in (("valid_bound", self.bound), ("rate", self.model.posterior)) if on is not None]
         names += ["distortion"] if "rate" in names else []
-        totals = torch.tensor([sums.get(name, 0.0) for name in names], dtype=torch.float64)
-        self.processes.sum([totals], torch.device("cpu"))
+        totals = torch.tensor([sums.get(name, 0.0) for name in names], dtype=torch.float64, device=self.x.device)
+        self.processes.sum([totals])
         return dict(zip(names, totals.tolist()))
