@@ -173,10 +173,29 @@ def test_compiled_training_agrees_with_eager(compiler):
     assert first["gradient_norm"] == pytest.approx(second["gradient_norm"], rel=1e-4)
 
 
+def test_compiled_code_of_one_model_is_not_used_for_another(compiler):
+    """torch keeps compiled code by function, and every training compiles the same one."""
+    train = data.load("digits", "valid", "dynamic").head(200)
+
+    def bound(model, x):
+        return model.score(x, model.posterior(x).mean[None], torch.zeros(1, len(x))).log_w.mean(0)
+
+    def model(width, activation=torch.nn.Tanh):
+        net = MLP(64, (width,), 10, activation=activation)
+        return LatentVariableModel(StandardNormal(5), Bernoulli(MLP(5, (width,), 64)), DiagonalGaussian(net))
+
+    for made in (partial(model, 20), partial(model, 20, torch.nn.ReLU), partial(model, 30)):
+        first, second = (
+            fit(seeded(made).float(), bound, train, num_epochs=1, compile=compile, progress=False).records[0]["bound"]
+            for compile in (False, True)
+        )
+        assert first == pytest.approx(second, abs=1e-4)
+
+
 def test_no_compiler_is_said_in_a_sentence(monkeypatch):
     from torch._dynamo.exc import TorchDynamoException
 
-    def no_compiler(function, dynamic):
+    def no_compiler(function, **options):
         def compiled(*arguments):
             raise TorchDynamoException("no working C++ compiler\nand many lines")
 
