@@ -83,7 +83,8 @@ class Gradient:
         from torch._dynamo.exc import TorchDynamoException  # slow to import
 
         # One size each: the last, shorter batch is compiled once more, rather than all of them for any size.
-        compiled = torch.compile(self.objective.__call__, dynamic=False)
+        # In isolation, or the compiled code of every training of this process would count against one limit.
+        compiled = torch.compile(self.objective.__call__, dynamic=False, isolate_recompiles=True)
 
         def evaluate(x: Tensor, beta: Tensor | None) -> Tensor:
             try:
