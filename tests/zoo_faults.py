@@ -156,6 +156,68 @@ right = m.ProbabilisticPCA._set_variance
 m.ProbabilisticPCA._set_variance = lambda self, variance: right(self, 2 * variance)
 """
 
+ACCEPT_FLIPPED = """
+import sys
+import vaecourse.mcmc
+m = sys.modules["vaecourse.mcmc.metropolis"]
+right = m.accept
+def accept(state, proposal, log_ratio, generator, cost):
+    return right(state, proposal, -log_ratio, generator, cost)
+for name in ("metropolis", "langevin", "hamiltonian"):
+    sys.modules["vaecourse.mcmc." + name].accept = accept
+"""
+
+MALA_WITHOUT_HASTINGS = """
+import sys
+import torch
+import vaecourse.mcmc
+m = sys.modules["vaecourse.mcmc.langevin"]
+m._log_proposal = lambda to, state, eps: torch.zeros_like(state.log_density)
+"""
+
+LEAPFROG_WITHOUT_HALF_STEP = """
+import sys
+import vaecourse.mcmc as package
+m = sys.modules["vaecourse.mcmc.hamiltonian"]
+def leapfrog(log_density, state, momentum, step_size, num_steps):
+    eps = m.per_chain(step_size, state.position)
+    for _ in range(num_steps):
+        state = m.with_gradient(log_density, state.position + eps * momentum)
+        momentum = momentum + eps * state.gradient
+    return state, momentum
+m.leapfrog = package.leapfrog = leapfrog
+"""
+
+EVERY_DRAW_COUNTS_AS_INDEPENDENT = """
+import sys
+import torch
+import vaecourse.mcmc as package
+m = sys.modules["vaecourse.mcmc.diagnostics"]
+def effective_sample_size(positions, kind="bulk"):
+    return torch.full(positions.shape[2:], float(positions.shape[0] * positions.shape[1]), dtype=torch.float64)
+m.effective_sample_size = package.effective_sample_size = effective_sample_size
+"""
+
+R_HAT_WITHIN_OVER_TOTAL = """
+import sys
+import vaecourse.mcmc as package
+m = sys.modules["vaecourse.mcmc.diagnostics"]
+right = m.r_hat
+m.r_hat = package.r_hat = lambda positions: 1 / right(positions)
+"""
+
+GAUSSIAN_WITHOUT_ENTROPY = """
+import sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.gauss_hermite"]
+def gaussian_bound(model, x, q=None, order=32, chunk_size=None):
+    q = model.posterior(x) if q is None else q
+    nodes, weights = m.gauss_hermite(order, q.event_shape[0], x.dtype)
+    draw = m.draw_at_nodes(model, x, q, nodes, chunk_size)
+    return weights.to(x) @ (draw.log_px_z + draw.log_pz)
+m.gaussian_bound = vaecourse.exact.gaussian_bound = gaussian_bound
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -171,6 +233,15 @@ FAULTS = {
         "M step divides by N / K": M_STEP_AVERAGES_OVER_ALL_DATA,
         "bound without the entropy": BOUND_WITHOUT_ENTROPY,
         "pPCA's noise taken double": PPCA_NOISE_DOUBLED,
+    },
+    "03_approximate_inference": {
+        "acceptance upside down": ACCEPT_FLIPPED,
+        "Langevin without Hastings' factor": MALA_WITHOUT_HASTINGS,
+        "leapfrog without its half step": LEAPFROG_WITHOUT_HALF_STEP,
+        "every draw counted as independent": EVERY_DRAW_COUNTS_AS_INDEPENDENT,
+        "R-hat upside down": R_HAT_WITHIN_OVER_TOTAL,
+        "KL exchanged in the tables": TABLE_KL_REVERSED,
+        "Gaussian fitted without its entropy": GAUSSIAN_WITHOUT_ENTROPY,
     },
     "04_elbo": {
         "samples summed, not averaged": ELBO_SUMS_SAMPLES,
