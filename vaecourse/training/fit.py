@@ -137,16 +137,14 @@ def fit(
     ):
         file.restore(state)
         check_support(model.likelihood(model.prior().sample((1,))), train.batch(slice(1)))
-        bar.update((state.epoch - 1) * num_batches + state.batch)
+        bar.initial = bar.n = (state.epoch - 1) * num_batches + state.batch
         while state.epoch <= num_epochs and not (state.interrupted or state.lacks_progress(patience)):
             modules.train()
             batches = order(len(train), seed, state.epoch, device).split(batch_size)
             for index in batches[state.batch :]:
                 step = (state.epoch - 1) * num_batches + state.batch
                 learning_rates.set(step)
-                beta = (
-                    None if warm_up is None else torch.tensor(min(1.0, step / (warm_up * num_batches)), device=device)
-                )
+                beta = None if warm_up is None else torch.tensor(min(1.0, step / num_batches / warm_up), device=device)
                 summary = gradient(index, state.epoch, state.batch, beta, interrupt)
                 if gradient_clip is not None:
                     nn.utils.clip_grads_with_norm_(vector.value, gradient_clip, torch.tensor(summary.gradient_norm))

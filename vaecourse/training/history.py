@@ -44,6 +44,7 @@ class History:
             if self.best_epoch is not None:
                 axes.axvline(self.best_epoch, color=colour["grid"], zorder=0)
             axes.set(xlabel="epoch", ylabel="nats per datum")
+            axes.xaxis.get_major_locator().set_params(integer=True)
             if axes.get_legend_handles_labels()[0]:
                 axes.legend()
         return figure
