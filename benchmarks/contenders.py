@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from vaecourse.data import Dataset
-from vaecourse.estimators import pathwise
+from vaecourse.estimators import analytic_kl, pathwise
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
-from vaecourse.objectives import elbo, iwae
+from vaecourse.objectives import iwae
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
 from vaecourse.training import fit
@@ -62,14 +62,12 @@ def course_model(num_pixels: int) -> LatentVariableModel:
 def course(train: Dataset, num_epochs: int, *, num_samples: int = 1, chunk_size: int | None = None, **mode) -> Run:
     """``vaecourse.training.fit`` itself, in one of its modes; with more samples, the bound is IWAE's."""
     options = {} if chunk_size is None else {"chunk_size": chunk_size}
-    if mode.get("compile"):
-        torch.compiler.reset()  # each run compiles anew: torch stops compiling a function after eight models
-    bound = partial(pathwise, num_samples=num_samples, objective=elbo if num_samples == 1 else iwae, **options)
+    many = partial(pathwise, num_samples=num_samples, objective=iwae, **options)
+    bound = analytic_kl if num_samples == 1 else many
     model = course_model(train.x.shape[1])
     try:
-        history = fit(
-            model, bound, train, num_epochs=num_epochs, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, **mode
-        )
+        settings = dict(batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, progress=False)
+        history = fit(model, bound, train, num_epochs=num_epochs, **settings, **mode)
     except RuntimeError as error:
         if mode.get("compile"):  # there is no C++ compiler, say
             raise UnavailableError(str(error)) from error
