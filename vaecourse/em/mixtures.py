@@ -11,7 +11,7 @@ from torch import Tensor
 from vaecourse.distributions import Conditional
 from vaecourse.em.base import EMModel, check_data
 from vaecourse.em.components import BayesRule, BernoulliComponents, Components, GaussianComponents
-from vaecourse.exact.enumeration import Categorical
+from vaecourse.priors import Categorical
 
 
 class Mixture(EMModel):
