@@ -218,6 +218,66 @@ def gaussian_bound(model, x, q=None, order=32, chunk_size=None):
 m.gaussian_bound = vaecourse.exact.gaussian_bound = gaussian_bound
 """
 
+MIXTURE_WITHOUT_WEIGHTS = """
+import vaecourse.em.mixtures as m
+m.Mixture.log_likelihood = lambda self, x: self.likelihood.log_probs(x).logsumexp(-1)
+"""
+
+MARGINAL_WITH_SCALE_FOR_VARIANCE = """
+import sys
+import torch
+import torch.distributions as td
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.linear_gaussian"]
+def linear_gaussian_marginal(model):
+    weight, bias = model.likelihood.net.weight, model.likelihood.net.bias
+    return td.MultivariateNormal(bias, weight @ weight.T + model.likelihood.log_scale.exp() * torch.eye(len(bias)))
+m.linear_gaussian_marginal = vaecourse.exact.linear_gaussian_marginal = linear_gaussian_marginal
+"""
+
+STL_KEEPS_THE_SCORE = """
+import vaecourse.estimators as m
+m.stl = m.pathwise
+"""
+
+IMPLICIT_GRADIENT_WITH_FLIPPED_SIGN = """
+import vaecourse.reparameterisation as m
+def rsample(self, sample_shape=m.ONE):
+    z = self.base.sample(sample_shape)
+    cdf = self.base.cdf(z)
+    return z + (cdf - cdf.detach()) / self.base.log_prob(z).detach().exp()
+m.Implicit.rsample = rsample
+"""
+
+AFFINE_WITHOUT_LOG_DETERMINANT = """
+import vaecourse.reparameterisation as m
+right = m.Affine.log_prob
+def log_prob(self, value):
+    return right(self, value) + self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+m.Affine.log_prob = log_prob
+"""
+
+TRUNCATION_BY_CLAMPING = """
+import vaecourse.reparameterisation as m
+def rsample(self, sample_shape=m.ONE):
+    return self.base.rsample(sample_shape).clamp(self.low, self.high)
+m.InverseCDF.rsample = rsample
+"""
+
+BASELINE_KNOWS_ITS_OWN_SAMPLE = """
+import sys
+import vaecourse.estimators
+sys.modules["vaecourse.estimators.score_function"].mean_of_others = lambda values: values.mean(0)
+"""
+
+GUMBEL_OF_THE_WRONG_TEMPERATURE = """
+import vaecourse.estimators as m
+right = m.gumbel_softmax
+def gumbel_softmax(model, x, num_samples=1, temperature=1.0, chunk_size=None):
+    return right(model, x, num_samples, 1 / temperature, chunk_size)
+m.gumbel_softmax = gumbel_softmax
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -225,6 +285,15 @@ FAULTS = {
         "weight with the sign of log q flipped": WEIGHT_WITH_FLIPPED_ENTROPY,
         "- log k lost": IWAE_WITHOUT_LOG_K,
         "cell volume lost in quadrature": QUADRATURE_WITHOUT_CELL_VOLUME,
+    },
+    "01_maximum_likelihood": {
+        "mixture without its weights": MIXTURE_WITHOUT_WEIGHTS,
+        "M step without the weights": M_STEP_FORGETS_THE_WEIGHTS,
+        "E step without the prior": E_STEP_WITHOUT_PRIOR,
+        "E step normalised over data": E_STEP_NORMALISED_OVER_DATA,
+        "marginal with sigma for its square": MARGINAL_WITH_SCALE_FOR_VARIANCE,
+        "- log k lost": IWAE_WITHOUT_LOG_K,
+        "pixels averaged, not summed": MEAN_OVER_PIXELS,
     },
     "02_em": {
         "E step normalised over data": E_STEP_NORMALISED_OVER_DATA,
@@ -251,6 +320,18 @@ FAULTS = {
         "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
         "KL with its sign flipped": KL_WITH_FLIPPED_SIGN,
         "prior without its normaliser": PRIOR_WITHOUT_NORMALISER,
+    },
+    "07_reparameterization": {
+        "samples detached": DETACHED_SAMPLES,
+        "entropy detached": DETACHED_ENTROPY,
+        "log-variance taken for log-scale": LOG_VARIANCE_AS_SCALE,
+        "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
+        "score kept where the landing should stick": STL_KEEPS_THE_SCORE,
+        "implicit gradient with its sign flipped": IMPLICIT_GRADIENT_WITH_FLIPPED_SIGN,
+        "affine map without its determinant": AFFINE_WITHOUT_LOG_DETERMINANT,
+        "truncated by clamping": TRUNCATION_BY_CLAMPING,
+        "baseline that knows its own sample": BASELINE_KNOWS_ITS_OWN_SAMPLE,
+        "temperature upside down": GUMBEL_OF_THE_WRONG_TEMPERATURE,
     },
     "08_vae": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
