@@ -1,4 +1,4 @@
-"""Fixtures of the data tests: small sets under the names of real ones, an empty cache, mirrors on loopback."""
+"""Fixtures that several test files share: an empty course; small data sets, an empty cache, mirrors on loopback."""
 
 from dataclasses import replace
 
@@ -54,3 +54,13 @@ def served(monkeypatch):
     yield serve
     for server in servers:
         server.__exit__()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of chapters, and a working folder beside it."""
+    chapters = tmp_path / "chapters"
+    chapters.mkdir()
+    monkeypatch.setenv("VAECOURSE_CHAPTERS", str(chapters))
+    monkeypatch.chdir(tmp_path)
+    return chapters

@@ -84,6 +84,7 @@ before = state()
 import matplotlib.pyplot, seaborn
 style = dict(matplotlib.rcParams)
 import vaecourse, vaecourse.plots, vaecourse.training, vaecourse.evaluation, vaecourse.estimators, vaecourse.em
+import vaecourse.mcmc, vaecourse.local, vaecourse.reparameterisation, vaecourse.gradient_bench
 import vaecourse.exact, vaecourse.posteriors, vaecourse.data
 assert state() == before
 assert dict(matplotlib.rcParams) == style

@@ -26,16 +26,6 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder of chapters, and a working folder beside it."""
-    chapters = tmp_path / "chapters"
-    chapters.mkdir()
-    monkeypatch.setenv("VAECOURSE_CHAPTERS", str(chapters))
-    monkeypatch.chdir(tmp_path)
-    return chapters
-
-
 FAULTS = {
     "an exception": ("1 / 0", "ZeroDivisionError: division by zero in code cell 3 (`1 / 0`)"),
     "sys.exit": ("import sys\nsys.exit(0)", "the run ended early, without an error, in code cell 3 (`import sys`)"),

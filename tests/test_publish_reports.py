@@ -30,16 +30,6 @@ def metrics_of(out, name):
     return json.loads((out / name / "metrics.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder of chapters, and a working folder beside it."""
-    chapters = tmp_path / "chapters"
-    chapters.mkdir()
-    monkeypatch.setenv("VAECOURSE_CHAPTERS", str(chapters))
-    monkeypatch.chdir(tmp_path)
-    return chapters
-
-
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """Reports of a course in which the chapter before the last fails: (result of --all, folder of reports)."""
