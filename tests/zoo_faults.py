@@ -278,6 +278,54 @@ def gumbel_softmax(model, x, num_samples=1, temperature=1.0, chunk_size=None):
 m.gumbel_softmax = gumbel_softmax
 """
 
+SIGNAL_WITHOUT_ENTROPY = """
+import sys
+import vaecourse.estimators
+m = sys.modules["vaecourse.estimators.score_function"]
+def surrogate(draw, baseline):
+    signal = (draw.log_px_z + draw.log_pz).detach() - baseline
+    return (draw.log_px_z + draw.log_pz + signal * draw.log_qz_x).mean(0)
+m._surrogate = surrogate
+"""
+
+SCORE_SUMMED_OVER_SAMPLES = """
+import sys
+import vaecourse.estimators
+m = sys.modules["vaecourse.estimators.score_function"]
+right = m._surrogate
+m._surrogate = lambda draw, baseline: right(draw, baseline) * len(draw.z)
+"""
+
+COEFFICIENT_FROM_ALL_SAMPLES = """
+import sys
+import vaecourse.estimators
+m = sys.modules["vaecourse.estimators.control_variates"]
+m.mean_of_others = lambda values: values.mean(0).expand_as(values)
+"""
+
+NEIGHBOURS_EXCHANGED_FOR_THE_REST = """
+import vaecourse.estimators as m
+right = m.rao_blackwellised
+def rao_blackwellised(model, x, *args, neighbours=None, **kwargs):
+    return right(model, x, *args, neighbours=None if neighbours is None else ~neighbours, **kwargs)
+m.rao_blackwellised = rao_blackwellised
+"""
+
+ENUMERATION_WITH_EQUAL_WEIGHTS = """
+import vaecourse.exact as m
+from vaecourse.exact.enumeration import states
+def enumerated_bound(model, x):
+    z = states(model.prior())[:, None].expand(-1, len(x), -1)
+    return model.score(x, z, model.posterior(x).log_prob(z)).log_w.mean(0)
+m.enumerated_bound = enumerated_bound
+"""
+
+Z_SCORES_FORGET_THE_NUMBER_OF_DRAWS = """
+import vaecourse.gradient_bench as m
+right = m.GradientStatistics.z_scores.fget
+m.GradientStatistics.z_scores = property(lambda self: right(self) / self.num_draws**0.5)
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -320,6 +368,16 @@ FAULTS = {
         "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
         "KL with its sign flipped": KL_WITH_FLIPPED_SIGN,
         "prior without its normaliser": PRIOR_WITHOUT_NORMALISER,
+    },
+    "06_score_function": {
+        "signal without the entropy": SIGNAL_WITHOUT_ENTROPY,
+        "samples summed, not averaged": SCORE_SUMMED_OVER_SAMPLES,
+        "weight with the sign of log q flipped": WEIGHT_WITH_FLIPPED_ENTROPY,
+        "baseline that knows its own sample": BASELINE_KNOWS_ITS_OWN_SAMPLE,
+        "states weighted equally": ENUMERATION_WITH_EQUAL_WEIGHTS,
+        "coefficient from all samples": COEFFICIENT_FROM_ALL_SAMPLES,
+        "bench forgets the number of draws": Z_SCORES_FORGET_THE_NUMBER_OF_DRAWS,
+        "neighbours exchanged for the rest": NEIGHBOURS_EXCHANGED_FOR_THE_REST,
     },
     "07_reparameterization": {
         "samples detached": DETACHED_SAMPLES,
