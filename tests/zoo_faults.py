@@ -259,7 +259,10 @@ m.Affine.log_prob = log_prob
 
 TRUNCATION_BY_CLAMPING = """
 import vaecourse.reparameterisation as m
+right = m.InverseCDF.rsample
 def rsample(self, sample_shape=m.ONE):
+    if self.low is None and self.high is None:
+        return right(self, sample_shape)
     return self.base.rsample(sample_shape).clamp(self.low, self.high)
 m.InverseCDF.rsample = rsample
 """
