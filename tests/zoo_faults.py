@@ -329,6 +329,37 @@ right = m.GradientStatistics.z_scores.fget
 m.GradientStatistics.z_scores = property(lambda self: right(self) / self.num_draws**0.5)
 """
 
+LOCAL_POSTERIORS_OF_THE_NEIGHBOUR = """
+import vaecourse.local as m
+m.PerDatum.forward = lambda self, c=None: self.family(self.rows.roll(1, 0))
+"""
+
+LOCAL_START_IGNORED = """
+import torch.distributions as td
+import vaecourse.local as m
+right = m._start
+def start(model, x, begin):
+    q = right(model, x, begin)
+    return td.Independent(td.Normal(0 * q.mean, 0 * q.mean + 1.0), 1)
+m._start = start
+"""
+
+GAUSS_HERMITE_OF_THE_PHYSICISTS = """
+import math, sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.gauss_hermite"]
+right = m.gauss_hermite
+def gauss_hermite(*args, **kwargs):
+    nodes, weights = right(*args, **kwargs)
+    return nodes / math.sqrt(2), weights
+m.gauss_hermite = vaecourse.exact.gauss_hermite = gauss_hermite
+"""
+
+AMORTISATION_GAP_FROM_LOG_PX = """
+import vaecourse.evaluation.ledger as m
+m.GapLedger.amortisation_gap = property(lambda ledger: ledger.gap)
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -371,6 +402,16 @@ FAULTS = {
         "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
         "KL with its sign flipped": KL_WITH_FLIPPED_SIGN,
         "prior without its normaliser": PRIOR_WITHOUT_NORMALISER,
+    },
+    "05_amortization": {
+        "q's of the neighbouring data": LOCAL_POSTERIORS_OF_THE_NEIGHBOUR,
+        "local start ignored": LOCAL_START_IGNORED,
+        "entropy detached": DETACHED_ENTROPY,
+        "weight without the prior": WEIGHT_WITHOUT_PRIOR,
+        "prior without its normaliser": PRIOR_WITHOUT_NORMALISER,
+        "log-variance taken for log-scale": LOG_VARIANCE_AS_SCALE,
+        "quadrature nodes of the physicists": GAUSS_HERMITE_OF_THE_PHYSICISTS,
+        "amortisation gap from log p(x)": AMORTISATION_GAP_FROM_LOG_PX,
     },
     "06_score_function": {
         "signal without the entropy": SIGNAL_WITHOUT_ENTROPY,
