@@ -192,6 +192,35 @@ def test_compiled_code_of_one_model_is_not_used_for_another(compiler):
         assert first == pytest.approx(second, abs=1e-4)
 
 
+def test_a_bounds_own_error_is_not_blamed_on_the_compiler(compiler):
+    train = data.load("digits", "valid", "dynamic")
+    with pytest.raises(ValueError, match="bound must return one number per datum"):
+        fit(seeded(vae).float(), lambda model, x: pathwise(model, x).mean(), train, num_epochs=1, compile=True)
+
+
+class RunningMean(torch.nn.Module):
+    """A bound that changes a buffer of its own as it goes, and so cannot be differentiated as a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, model, x):
+        values = model.score(x, model.posterior(x).mean[None], torch.zeros(1, len(x))).log_w.mean(0)
+        self.mean.lerp_(values.detach().mean(), 0.1)
+        return values + 0 * self.mean
+
+
+def test_bound_with_a_running_mean_can_be_compiled(compiler):
+    train = data.load("digits", "valid", "dynamic")
+    results = []
+    for compile in (False, True):
+        bound = RunningMean()
+        history = fit(seeded(vae).float(), bound, train, num_epochs=1, compile=compile, progress=False)
+        results.append((history.records[0]["bound"], history.records[0]["gradient_norm"], bound.mean.item()))
+    assert results[0] == pytest.approx(results[1], rel=1e-4) and results[0][2] < -1
+
+
 def test_no_compiler_is_said_in_a_sentence(monkeypatch):
     from torch._dynamo.exc import TorchDynamoException
 

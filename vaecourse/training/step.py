@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaecourse.data import Dataset
 from vaecourse.model import LatentVariableModel
+from vaecourse.training.compilation import compiled
 from vaecourse.training.diagnosis import first_non_finite
 from vaecourse.training.interrupts import Interrupt
 from vaecourse.training.noise import key, seed_torch
@@ -30,19 +30,31 @@ class Summary(NamedTuple):
     interrupted: bool
 
 
-@dataclass(frozen=True)
-class Objective:
-    """The bound of a batch's data as training evaluates it: under autocast, and with the weight of a warm-up."""
+class Objective(nn.Module):
+    """The bound of a batch's data as training evaluates it: under autocast, and with the weight of a warm-up.
 
-    model: LatentVariableModel
-    bound: Bound
-    device: torch.device
-    precision: str
+    Args:
+        model: the model.
+        bound: what is maximised.
+        device: where.
+        precision: "fp32" or "bf16".
+    """
 
-    def __call__(self, x: Tensor, beta: Tensor | None = None) -> Tensor:
+    def __init__(self, model: LatentVariableModel, bound: Bound, device: torch.device, precision: str):
+        super().__init__()
+        self.model = model
+        self.bound = bound
+        self.device = device
+        self.precision = precision
+
+    def forward(self, x: Tensor, beta: Tensor | None = None) -> Tensor:
         """The bound of each datum, [B], in nats."""
         with self._autocast():
-            return self.bound(self.model, x) if beta is None else self.bound(self.model, x, beta=beta)
+            values = self.bound(self.model, x) if beta is None else self.bound(self.model, x, beta=beta)
+        if values.shape != x.shape[:1]:
+            shape = list(values.shape)
+            raise ValueError(f"bound must return one number per datum, of shape [{len(x)}], and returns {shape}")
+        return values
 
     def _autocast(self) -> AbstractContextManager:
         return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
@@ -70,7 +82,7 @@ class Gradient:
         processes: Processes,
     ):
         self.objective = objective
-        self.evaluate: Callable[..., Tensor] = objective
+        self.evaluate = self._evaluate
         self.train = train
         self.vector = vector
         self.seed = seed
@@ -79,21 +91,14 @@ class Gradient:
         self.generator = torch.Generator(objective.device)
 
     def compile(self) -> None:
-        """Let torch.compile fuse the forward pass, and the backward pass that belongs to it."""
-        from torch._dynamo.exc import TorchDynamoException  # slow to import
+        """Let torch.compile fuse the forward and the backward pass."""
+        self.evaluate = compiled(self.objective, self.vector)
 
-        # One size each: the last, shorter batch is compiled once more, rather than all of them for any size.
-        # In isolation, or the compiled code of every training of this process would count against one limit.
-        compiled = torch.compile(self.objective.__call__, dynamic=False, isolate_recompiles=True)
-
-        def evaluate(x: Tensor, beta: Tensor | None) -> Tensor:
-            try:
-                return compiled(x, beta)
-            except TorchDynamoException as error:
-                reason = str(error).strip().splitlines()[0]
-                raise RuntimeError(f"compile=True cannot work here, use compile=False: {reason}") from error
-
-        self.evaluate = evaluate
+    def _evaluate(self, x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+        """The values of a shard, [B]; the gradient of its part of the loss is added up in the vector."""
+        values = self.objective(x, beta)
+        (-values.sum() / size).backward()
+        return values.detach()
 
     def __call__(self, index: Tensor, epoch: int, batch: int, beta: Tensor | None, interrupt: Interrupt) -> Summary:
         """Compute it for the data of ``index``, int64 [B].
@@ -106,12 +111,7 @@ class Gradient:
         total = torch.zeros((), dtype=gradient.dtype, device=index.device)
         for number, shard in shards:
             x = self._noisy(shard, epoch, batch, number)
-            values = self.evaluate(x, beta)  # [B]
-            if values.shape != x.shape[:1]:
-                shape = list(values.shape)
-                raise ValueError(f"bound must return one number per datum, of shape [{len(x)}], and returns {shape}")
-            (-values.sum() / len(index)).backward()
-            total += values.detach().sum()
+            total += self.evaluate(x, beta, len(index)).sum()
         total, interrupted = self._sum_over_processes(total, interrupt.requested)
         bound, norm = torch.stack((total, torch.linalg.vector_norm(gradient))).tolist()  # one transfer from the device
         if not (math.isfinite(bound) and math.isfinite(norm)):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 ALIGNMENT = 16  # numbers; every parameter begins at a multiple of 64 bytes, which kernels prefer
@@ -44,6 +45,10 @@ class Vector:
     def gradient(self) -> Tensor:
         """The gradients of all parameters, as the backward pass adds them up."""
         return self.value.grad
+
+    def flat(self, tensors: Iterable[Tensor]) -> Tensor:
+        """One tensor for each parameter, in their order and shapes, as a vector laid out like this one."""
+        return torch.cat([F.pad(tensor.reshape(-1), (0, -tensor.numel() % ALIGNMENT)) for tensor in tensors])
 
     @contextmanager
     def released(self) -> Iterator[None]:

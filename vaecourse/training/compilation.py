@@ -1,0 +1,72 @@
+"""Forward and backward pass as one compiled graph: no autograd between them, and few steps of Python per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad
+
+from vaecourse.training.vector import Vector
+
+Evaluation = Callable[[Tensor, Tensor | None, int], Tensor]  # (x, beta, size of the batch) -> values [B]
+
+
+def compiled(objective: nn.Module, vector: Vector) -> Evaluation:
+    """A function that adds the gradient of -(sum of values) / size to the vector's, and returns the values, [B].
+
+    A bound that changes its own buffers as it goes (a running mean, batch normalisation) cannot be differentiated as a
+    function; then only its forward pass is compiled, and autograd compiles what belongs to it.
+
+    Args:
+        objective: (x, beta) -> values, [B].
+        vector: the trained parameters of the objective, in its own order.
+
+    Raises:
+        RuntimeError: at the first call, if there is no compiler for this machine.
+    """
+    from torch._dynamo.exc import TorchDynamoException  # slow to import
+
+    trained = {name: p.detach() for name, p in objective.named_parameters() if p.requires_grad}
+
+    def loss(parameters: dict[str, Tensor], x: Tensor, beta: Tensor | None, size: int) -> tuple[Tensor, Tensor]:
+        values = functional_call(objective, parameters, (x, beta))
+        return -values.sum() / size, values
+
+    def gradient(x: Tensor, beta: Tensor | None, size: int) -> tuple[Tensor, Tensor]:
+        gradients, values = grad(loss, has_aux=True)(trained, x, beta, size)
+        return vector.flat(gradients.values()), values
+
+    # One size each: the last, shorter batch is compiled once more, rather than all of them for any size. In isolation,
+    # or the compiled code of every training of this process would count against one limit.
+    options = dict(dynamic=False, isolate_recompiles=True)
+    whole, forward = torch.compile(gradient, **options), torch.compile(objective.__call__, **options)
+
+    def in_one(x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+        with torch.no_grad():
+            part, values = whole(x, beta, size)
+        vector.gradient.add_(part)
+        return values
+
+    def in_two(x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+        values = forward(x, beta)
+        (-values.sum() / size).backward()
+        return values.detach()
+
+    ways = [in_one, in_two]
+
+    def evaluate(x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+        state = torch.get_rng_state()
+        try:
+            return ways[0](x, beta, size)
+        except (TorchDynamoException, RuntimeError) as error:
+            if len(ways) == 1:
+                objective(x, beta)  # if it is the bound itself that fails, it shall say so in its own words
+                reason = str(error).strip().splitlines()[0]
+                raise RuntimeError(f"compile=True cannot work here, use compile=False: {reason}") from error
+            del ways[0]
+            torch.set_rng_state(state)
+            return evaluate(x, beta, size)
+
+    return evaluate
