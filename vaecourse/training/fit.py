@@ -161,5 +161,6 @@ def fit(
                 state.end_epoch(scores, len(train))
                 bar.set_postfix_str(f"epoch {state.epoch - 1}, {state.last_bound:.2f} nats")
         file.save(state)
+        processes.wait()  # nobody leaves while another still speaks or writes
         state.conclude()
     return state.history
