@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch.distributions as td
 from torch import Tensor
 
-from vaecourse.distributions import frozen, rsample_and_log_prob
+from vaecourse.distributions import frozen
 from vaecourse.model import Draw, LatentVariableModel
 from vaecourse.objectives import elbo
 
@@ -77,7 +77,7 @@ def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size:
         Roeder, Wu & Duvenaud (2017), equation 7.
     """
     q = _checked(model.posterior(x), num_samples, "stl")
-    z, _ = rsample_and_log_prob(q, (num_samples,))
+    z = q.rsample((num_samples,))  # its live log q is not wanted
     return elbo(model.score(x, z, frozen(q).log_prob(z), chunk_size))
 
 
