@@ -428,7 +428,7 @@ def recorded_numbers(page: Page) -> Iterator[str]:
 def unmarked_numbers(page: Page) -> Iterator[str]:
     """A decimal number in the prose is marked as a record, stands in a formula, or is quoted from a cited source."""
     named = re.compile(
-        r"\b(?:Figures?|Exercises?|Sections?|Tables?|Chapters?|Equations?|Python|version|§) \d+[a-z]?\.\d+"
+        r"\b(?:Figures?|Exercises?|Sections?|Tables?|Chapters?|Equations?|Python|version|§) \(?\d+[a-z]?\.\d+"
         rf"|^#+ {page.label}\.\d+|\({page.label}\.\d+\)",  # numbered headings, equations
         re.IGNORECASE | re.MULTILINE,
     )
