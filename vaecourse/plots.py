@@ -14,6 +14,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 from torch import Tensor
 
 # Okabe & Ito's colours: told apart by colour-blind readers. A meaning keeps its colour and line style all course long.
@@ -220,7 +221,7 @@ def gap_ledger(gaps: dict[str, Tensor], max_data: int = 24, height: float = 2.9)
         left.plot([k - 0.35, k + 1.35], [top - gap.mean()] * 2, color=colour["data"], linewidth=0.8)
         top -= gap.mean()
     left.axhline(0, color=colour["truth"], label=r"$\log p(x)$")
-    left.set(xticks=range(len(gaps)), ylabel="nats below the evidence, mean")
+    left.set(xticks=range(len(gaps)), ylabel="bound less evidence (nats, mean)")
     left.set_xticklabels(list(gaps), rotation=20, ha="right")
     left.legend(loc="lower left")
     order = np.argsort(-total)[:max_data]
@@ -265,15 +266,16 @@ def variance_frontier(table: pd.DataFrame, height: float = 3.6) -> Figure:
 
 
 def annotate(ax: Axes, names: Iterable[str], x: np.ndarray, y: np.ndarray) -> None:
-    """Write a name beside each point, where it covers no name written before; the axes' limits must be final."""
-    fig, taken = ax.figure, []
+    """Write a name beside each point, where it covers no other name or point; the axes' limits must be final."""
+    fig = ax.figure
     fig.draw_without_rendering()
+    taken = [Bbox.from_bounds(u - 4, v - 4, 8, 8) for u, v in ax.transData.transform(np.column_stack([x, y]))]  # pixels
     for name, *at in zip(names, x, y):
         for offset, side in [
             ((5 if s == "left" else -5, dy), s) for dy in (3, -9, 13, -19, 23) for s in ("left", "right")
         ]:
             text = ax.annotate(name, at, offset, textcoords="offset points", fontsize=7.5, ha=side)
-            extent = text.get_window_extent()
+            extent = text.get_window_extent().padded(2)
             if not extent.count_overlaps(taken):
                 break
             text.remove()
