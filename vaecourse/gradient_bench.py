@@ -217,11 +217,11 @@ def _moments(
 
 
 def _seconds_per_draw(model: LatentVariableModel, x: Tensor, estimator: Bound, num_copies: int = 1000) -> float:
-    """Forward and backward pass of a large batch, per copy of the data: the least disturbed of twenty."""
+    """Forward and backward pass of a large batch, per copy of the data: the least disturbed of ten."""
     batch = x.repeat(max(1, num_copies // len(x)), 1)
     parameters = [p for p in model.parameters() if p.requires_grad]
     seconds = []
-    for _ in range(21):  # the first warms up
+    for _ in range(11):  # the first warms up
         start = time.perf_counter()
         torch.autograd.grad(estimator(model, batch).sum(), parameters, allow_unused=True)
         seconds.append(time.perf_counter() - start)
