@@ -74,7 +74,7 @@ def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size:
         The evidence lower bound, [B], in nats.
 
     References:
-        Roeder, Wu & Duvenaud (2017), equation 7.
+        Roeder, Wu & Duvenaud (2017).
     """
     q = _checked(model.posterior(x), num_samples, "stl")
     z = q.rsample((num_samples,))  # its live log q is not wanted
