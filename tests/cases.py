@@ -12,8 +12,8 @@ from vaecourse.distributions import Conditional, Given
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
+from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
-from vaecourse.local import PerDatum
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian

@@ -29,7 +29,7 @@ from vaecourse.objectives import beta_elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import MixtureOfGaussians
 from vaecourse.training import fit
-from vaecourse.training.weights import read
+from vaecourse.training.machinery.weights import read
 
 
 def bound(model: LatentVariableModel, x: torch.Tensor, beta: torch.Tensor | float = 1.0) -> torch.Tensor:

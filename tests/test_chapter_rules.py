@@ -8,7 +8,7 @@ from chapter_rules import RULES, Page, bibliography
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from vaecourse.publish.normalise import normalised
-from vaecourse.publish.record import RECORD_MIME
+from vaecourse.record import RECORD_MIME
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPjfDwADAgH/5bK6TQAAAABJRU5ErkJggg=="
 PROSE = "The bound lies below the evidence and the distance is a divergence that no decoder can see.\n" * 32

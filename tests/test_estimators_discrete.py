@@ -20,12 +20,12 @@ from vaecourse.estimators import (
     straight_through,
     vimco,
 )
+from vaecourse.estimators.bench import gradient_bench
 from vaecourse.estimators.control_variates import scores
 from vaecourse.estimators.score_function import detached_draw
 from vaecourse.estimators.surrogate import with_gradient_of
 from vaecourse.estimators.vimco import bound_without
 from vaecourse.exact import enumerated_bound
-from vaecourse.gradient_bench import gradient_bench
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.networks import MLP
 from vaecourse.objectives import elbo, iwae

@@ -37,7 +37,7 @@ FAULTS = {
     ),
     "time-out": ("import time; time.sleep(60)", "the time limit of 4 s was reached in code cell 3"),
     "a record twice": (
-        "from vaecourse.publish.record import record\nrecord('a', 1)\nrecord('a', 2)",
+        "from vaecourse.record import record\nrecord('a', 1)\nrecord('a', 2)",
         "the chapter records 'a' twice",
     ),
 }
@@ -76,7 +76,7 @@ def test_a_run_that_did_not_finish_is_never_a_report(folder, earlier, cell, mess
 
 
 def test_a_good_run_replaces_the_report_and_removes_the_partial_notebook(folder, earlier):
-    nbformat.write(chapter("from vaecourse.publish.record import record", "record('a', 3)"), folder / "04_fault.ipynb")
+    nbformat.write(chapter("from vaecourse.record import record", "record('a', 3)"), folder / "04_fault.ipynb")
     out = folder.parent / "reports"
     shutil.copytree(earlier, out / "04_fault")
     (out / "04_fault" / "left_over.txt").write_text("of an earlier version")

@@ -23,7 +23,7 @@ from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
 from vaecourse.training import fit
-from vaecourse.training.weights import read
+from vaecourse.training.machinery.weights import read
 
 
 def counts(num_data=300, seed=0) -> Dataset:

@@ -14,8 +14,8 @@ from vaecourse import data
 from vaecourse.data import Dataset
 from vaecourse.estimators import analytic_kl, pathwise
 from vaecourse.training import fit, load_checkpoint, save_checkpoint
-from vaecourse.training.resume import describe
-from vaecourse.training.weights import read
+from vaecourse.training.machinery.resume import describe
+from vaecourse.training.machinery.weights import read
 
 
 def same(first, second):

@@ -241,7 +241,7 @@ m.stl = m.pathwise
 """
 
 IMPLICIT_GRADIENT_WITH_FLIPPED_SIGN = """
-import vaecourse.reparameterisation as m
+import vaecourse.distributions as m
 def rsample(self, sample_shape=m.ONE):
     z = self.base.sample(sample_shape)
     cdf = self.base.cdf(z)
@@ -250,7 +250,7 @@ m.Implicit.rsample = rsample
 """
 
 AFFINE_WITHOUT_LOG_DETERMINANT = """
-import vaecourse.reparameterisation as m
+import vaecourse.distributions as m
 right = m.Affine.log_prob
 def log_prob(self, value):
     return right(self, value) + self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
@@ -258,7 +258,7 @@ m.Affine.log_prob = log_prob
 """
 
 TRUNCATION_BY_CLAMPING = """
-import vaecourse.reparameterisation as m
+import vaecourse.distributions as m
 right = m.InverseCDF.rsample
 def rsample(self, sample_shape=m.ONE):
     if self.low is None and self.high is None:
@@ -324,19 +324,19 @@ m.enumerated_bound = enumerated_bound
 """
 
 Z_SCORES_FORGET_THE_NUMBER_OF_DRAWS = """
-import vaecourse.gradient_bench as m
+import vaecourse.estimators.bench as m
 right = m.GradientStatistics.z_scores.fget
 m.GradientStatistics.z_scores = property(lambda self: right(self) / self.num_draws**0.5)
 """
 
 LOCAL_POSTERIORS_OF_THE_NEIGHBOUR = """
-import vaecourse.local as m
+import vaecourse.inference as m
 m.PerDatum.forward = lambda self, c=None: self.family(self.rows.roll(1, 0))
 """
 
 LOCAL_START_IGNORED = """
 import torch.distributions as td
-import vaecourse.local as m
+import vaecourse.inference as m
 right = m._start
 def start(model, x, begin):
     q = right(model, x, begin)

@@ -7,7 +7,7 @@ log-densities, and every bound of the course is a function of a draw.
 from importlib.metadata import version as _version
 
 from vaecourse.devices import device
-from vaecourse.publish.record import record, record_data
+from vaecourse.record import record, record_data
 
 __version__ = _version("vaecourse")
 

@@ -12,9 +12,9 @@ import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.evaluation.averages import mean_and_se
-from vaecourse.local import optimise_posteriors
+from vaecourse.inference import optimise_posteriors
 from vaecourse.model import LatentVariableModel
-from vaecourse.seeding import seeded
+from vaecourse.randomness import seeded
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def gap_ledger(
         model: with a Gaussian q(z|x) that can be reparameterised; it is not changed.
         x: data of shape [B, D], one realisation of the protocol.
         log_px: log p(x) in nats, [B]: exact, or a good estimate, whose error enters the approximation gap.
-        families: as for :func:`~vaecourse.local.optimise_posteriors`, from the encoder's own to the richest.
+        families: as for :func:`~vaecourse.inference.optimise_posteriors`, from the encoder's own to the richest.
         num_samples: samples per datum that each bound is estimated from.
         num_steps: of the local optimisation in each family.
         chunk_size: how many (sample, datum) pairs are decoded at once; it bounds the memory.

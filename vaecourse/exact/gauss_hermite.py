@@ -8,7 +8,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.distributions import frozen
-from vaecourse.local import loc_and_scale_tril, per_datum
+from vaecourse.inference import loc_and_scale_tril, per_datum
 from vaecourse.model import Draw, LatentVariableModel
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import nbformat
 
-from vaecourse.publish.record import DATA_MIME, RECORD_MIME
+from vaecourse.record import DATA_MIME, RECORD_MIME
 
 _MARKED = re.compile(
     r"(?P<number>[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+−]?\d+)?)"

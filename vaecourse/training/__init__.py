@@ -2,6 +2,6 @@
 
 from vaecourse.training.fit import fit
 from vaecourse.training.history import History
-from vaecourse.training.weights import load_checkpoint, save_checkpoint
+from vaecourse.training.machinery.weights import load_checkpoint, save_checkpoint
 
 __all__ = ["History", "fit", "load_checkpoint", "save_checkpoint"]

@@ -14,17 +14,17 @@ from tqdm import tqdm
 from vaecourse.data import Dataset
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
-from vaecourse.training.arguments import check
+from vaecourse.randomness import order
+from vaecourse.training.anneal import LearningRates, Schedule
 from vaecourse.training.history import History
-from vaecourse.training.interrupts import interruptible
-from vaecourse.training.noise import order
-from vaecourse.training.processes import Processes
-from vaecourse.training.rates import LearningRates, Schedule
-from vaecourse.training.resume import TrainingFile, identity
-from vaecourse.training.state import State
+from vaecourse.training.machinery.arguments import check
+from vaecourse.training.machinery.interrupts import interruptible
+from vaecourse.training.machinery.processes import Processes
+from vaecourse.training.machinery.resume import TrainingFile, identity
+from vaecourse.training.machinery.state import State
+from vaecourse.training.machinery.vector import Average, Vector
 from vaecourse.training.step import Bound, Gradient, Objective
 from vaecourse.training.validation import Validation
-from vaecourse.training.vector import Average, Vector
 
 ADAM = partial(torch.optim.Adam, fused=True)
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from vaecourse.data import Dataset
 from vaecourse.model import LatentVariableModel
-from vaecourse.training.compilation import compiled
-from vaecourse.training.diagnosis import first_non_finite
-from vaecourse.training.interrupts import Interrupt
-from vaecourse.training.noise import key, seed_torch
-from vaecourse.training.processes import Processes
-from vaecourse.training.vector import Vector
+from vaecourse.randomness import key, seed_torch
+from vaecourse.training.machinery.compilation import compiled
+from vaecourse.training.machinery.diagnosis import first_non_finite
+from vaecourse.training.machinery.interrupts import Interrupt
+from vaecourse.training.machinery.processes import Processes
+from vaecourse.training.machinery.vector import Vector
 
 Bound = Callable[..., Tensor]  # (model, x) -> [B] in nats; with a warm-up also beta
 

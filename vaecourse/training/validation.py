@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from vaecourse.data import Dataset
 from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import distortion, rate
-from vaecourse.training.noise import key, seed_torch
-from vaecourse.training.processes import Processes
+from vaecourse.randomness import key, seed_torch
+from vaecourse.training.machinery.processes import Processes
 
 PART = 1000  # data scored at once; without validation data, so many of the training data are looked at
 

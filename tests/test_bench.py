@@ -9,8 +9,8 @@ from cases import belief_net, linear_gaussian_model, mixture_model, neural_model
 from test_exact import linear_gaussian_elbo
 
 from vaecourse.estimators import analytic_kl, pathwise, score_function
+from vaecourse.estimators.bench import GradientStatistics, gradient_bench, per_draw_gradients, summary
 from vaecourse.exact import enumerated_bound
-from vaecourse.gradient_bench import GradientStatistics, gradient_bench, per_draw_gradients, summary
 from vaecourse.likelihoods import Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vaecourse.publish.prose import MarkedNumber, collect_data, collect_records, marked_numbers, restate
-from vaecourse.publish.record import as_text, record, record_data
+from vaecourse.record import as_text, record, record_data
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from tqdm import tqdm
 
 from vaecourse.model import LatentVariableModel
-from vaecourse.seeding import seeded
+from vaecourse.randomness import seeded
 
 Bound = Callable[[LatentVariableModel, Tensor], Tensor]
 

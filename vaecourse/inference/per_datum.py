@@ -15,7 +15,7 @@ from vaecourse.distributions import Conditional, frozen
 from vaecourse.estimators import stl
 from vaecourse.model import LatentVariableModel
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
-from vaecourse.seeding import seeded
+from vaecourse.randomness import seeded
 
 
 class PerDatum(Conditional):

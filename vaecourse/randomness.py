@@ -1,6 +1,6 @@
-"""Where the randomness of a training comes from: a pure function of the seed and of the place in the training.
+"""Where randomness comes from: a seed for a while, and streams keyed by the seed and the place where they are used.
 
-No generator has a state that runs through the training. Every use of randomness (the order of an epoch, the
+No generator of a training has a state that runs through it. Every use of randomness (the order of an epoch, the
 binarisation of a shard, its samples of z) starts a stream of its own, keyed by the seed and by where it is used. So a
 training goes on after a pause, or is shared out among processes, without a bit changing.
 """
@@ -8,9 +8,32 @@ training goes on after a pause, or is shared out among processes, without a bit 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's random state set by a seed, on the CPU and on one device, then given back.
+
+    Example:
+        >>> state = torch.get_rng_state()
+        >>> with seeded(0, torch.device("cpu")):
+        ...     noise = torch.randn(3)
+        >>> torch.equal(torch.get_rng_state(), state)
+        True
+    """
+    modules = [torch] if device.type == "cpu" else [torch, torch.get_device_module(device)]
+    states = [module.get_rng_state() for module in modules]
+    try:
+        torch.manual_seed(seed)
+        yield
+    finally:
+        for module, state in zip(modules, states):
+            module.set_rng_state(state)
 
 
 def key(seed: int, *place: str | int) -> int:

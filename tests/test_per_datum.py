@@ -10,7 +10,7 @@ from cases import belief_net, linear_gaussian_model, neural_model, seeded
 from vaecourse.distributions import rsample_and_log_prob
 from vaecourse.estimators import pathwise
 from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal
-from vaecourse.local import LocalFit, PerDatum, loc_and_scale_tril, optimise_posteriors, per_datum
+from vaecourse.inference import LocalFit, PerDatum, loc_and_scale_tril, optimise_posteriors, per_datum
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse.training.history import History
+from vaecourse.training.machinery.vector import Average
 from vaecourse.training.step import Summary
-from vaecourse.training.vector import Average
 
 _PLACE = ("epoch", "batch", "bound", "gradient_norm")
 
@@ -20,7 +20,7 @@ _PLACE = ("epoch", "batch", "bound", "gradient_norm")
 class State:
     """A training between two steps.
 
-    The streams of random numbers are not among it: they are functions of the place (`vaecourse.training.noise`), and
+    The streams of random numbers are not among it: they are functions of the place (`vaecourse.randomness`), and
     so is the learning rate.
     """
 

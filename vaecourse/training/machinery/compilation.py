@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
-from vaecourse.training.vector import Vector
+from vaecourse.training.machinery.vector import Vector
 
 Evaluation = Callable[[Tensor, Tensor | None, int], Tensor]  # (x, beta, size of the batch) -> values [B]
 

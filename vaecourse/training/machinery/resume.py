@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import vaecourse
 from vaecourse.data import Dataset
-from vaecourse.training.processes import Processes
-from vaecourse.training.state import State
-from vaecourse.training.weights import mismatch, read, write
+from vaecourse.training.machinery.processes import Processes
+from vaecourse.training.machinery.state import State
+from vaecourse.training.machinery.weights import mismatch, read, write
 
 
 class TrainingFile:

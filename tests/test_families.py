@@ -9,7 +9,7 @@ import torch.distributions as td
 from cases import z_scores
 from scipy import integrate, special, stats
 
-from vaecourse.reparameterisation import Affine, Implicit, InverseCDF, VonMises
+from vaecourse.distributions import Affine, Implicit, InverseCDF, VonMises
 
 F64 = torch.float64
 
