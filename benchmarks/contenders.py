@@ -61,10 +61,9 @@ def course_model(num_pixels: int) -> LatentVariableModel:
 
 def course(train: Dataset, num_epochs: int, *, num_samples: int = 1, chunk_size: int | None = None, **mode) -> Run:
     """``vaecourse.training.fit`` itself, in one of its modes; with more samples, the bound is IWAE's."""
-    options = {} if chunk_size is None else {"chunk_size": chunk_size}
-    many = partial(pathwise, num_samples=num_samples, objective=iwae, **options)
-    bound = analytic_kl if num_samples == 1 else many
+    bound = analytic_kl if num_samples == 1 else partial(pathwise, num_samples=num_samples, objective=iwae)
     model = course_model(train.x.shape[1])
+    model.chunk_size = chunk_size
     try:
         settings = dict(batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, progress=False)
         history = fit(model, bound, train, num_epochs=num_epochs, **settings, **mode)

@@ -124,6 +124,11 @@ def neural_model(num_latents=1, num_data_dims=3, seed=0) -> LatentVariableModel:
     return seeded(make, seed)
 
 
+def in_chunks(model: LatentVariableModel, chunk_size: int | None) -> LatentVariableModel:
+    """The same model, decoding so many (sample, datum) pairs at a time."""
+    return LatentVariableModel(model.prior, model.likelihood, model.posterior, chunk_size)
+
+
 def all_tuples(model: LatentVariableModel, k: int):
     """Every k-tuple of states of the two-state model: a draw with the tuples as batch [k, 2^k], and their masses."""
     x = torch.ones(2**k, 1, dtype=torch.float64)
@@ -155,6 +160,7 @@ __all__ = [
     "all_tuples",
     "belief_net",
     "gauss_hermite",
+    "in_chunks",
     "linear_gaussian_model",
     "mixture_model",
     "neural_model",

@@ -4,6 +4,7 @@ import inspect
 import itertools
 import math
 import pkgutil
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -14,9 +15,12 @@ from cases import linear_gaussian_model, seeded, slots, z_scores
 from torch import nn
 
 import vaecourse
-from vaecourse.distributions import Conditional, Given, frozen, rsample_and_log_prob
+from vaecourse.distributions import Conditional, Given, frozen, frozen_module, has_jumps, sample_and_log_prob
+from vaecourse.likelihoods import Gaussian
+from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.priors import Fixed
 
 SLOTS = slots()
 every_slot = pytest.mark.parametrize("name", SLOTS)
@@ -109,15 +113,103 @@ def test_every_conditional_is_tested_here():
             assert kind in tested, f"{kind.__name__} belongs into cases.slots()"
 
 
-def test_rsample_and_log_prob():
-    q = seeded(lambda: DiagonalGaussian(MLP(3, (4,), 4)))(torch.randn(5, 3, dtype=torch.float64))
-    z, log_q = rsample_and_log_prob(q, (7,))
-    assert z.shape == (7, 5, 2) and log_q.shape == (7, 5) and z.requires_grad
-    torch.testing.assert_close(log_q, q.log_prob(z))
+# ------------------------------------------------------------------------------------------------ sampling
+
+
+def encoder():
+    return seeded(lambda: DiagonalGaussian(MLP(3, (4,), 4)))
+
+
+def test_which_way_the_gradient_goes():
+    """The three gradients of E log q(z), which add up: of z and the density, of z alone, of the density alone."""
+    slot, x = encoder(), torch.randn(5, 3, dtype=torch.float64)
+    gradients = {}
+    for through in ("both", "sample", "density"):
+        torch.manual_seed(0)
+        z, log_q = sample_and_log_prob(slot(x), (7,), through)
+        assert z.shape == (7, 5, 2) and log_q.shape == (7, 5) and z.requires_grad == (through != "density")
+        torch.testing.assert_close(log_q, slot(x).log_prob(z))
+        gradients[through] = torch.cat([g.flatten() for g in torch.autograd.grad(log_q.sum(), list(slot.parameters()))])
+    torch.testing.assert_close(gradients["sample"] + gradients["density"], gradients["both"], rtol=0, atol=1e-12)
+    assert all(gradient.abs().max() > 0.1 for gradient in gradients.values())
+
+
+def test_a_distribution_may_know_better_how_to_sample_itself():
+    q = encoder()(torch.zeros(1, 3, dtype=torch.float64))
     q.rsample_and_log_prob = lambda shape: ("own", shape)
-    assert rsample_and_log_prob(q, (7,)) == ("own", (7,))
-    with pytest.raises(NotImplementedError):
-        rsample_and_log_prob(td.OneHotCategorical(torch.ones(3)), (2,))
+    q.rsample_and_path_log_prob = lambda shape: ("own path", shape)
+    assert sample_and_log_prob(q, (7,)) == ("own", (7,))
+    assert sample_and_log_prob(q, (7,), "sample") == ("own path", (7,))
+    assert sample_and_log_prob(q, (7,), "density")[0].shape == (7, 1, 2)
+
+
+def test_discrete_samples_carry_their_gradient_in_the_density():
+    q = td.OneHotCategorical(logits=torch.zeros(3, requires_grad=True))
+    z, log_q = sample_and_log_prob(q, (2,))
+    assert not z.requires_grad and log_q.requires_grad
+    with pytest.raises(ValueError, match='through="sample" needs a distribution with rsample, and OneHotCategorical'):
+        sample_and_log_prob(q, (2,), "sample")
+    with pytest.raises(ValueError, match='through must be "both", "sample" or "density", and is \'path\''):
+        sample_and_log_prob(q, (2,), "path")
+
+
+@pytest.mark.parametrize("through", ["both", "sample", "density"])
+def test_autocast_rounds_neither_samples_nor_densities(through):
+    """Of a full Gaussian, whose matrix products it would round to three digits, as prior and as posterior."""
+    model = LatentVariableModel(
+        Fixed(td.MultivariateNormal(torch.zeros(2), scale_tril=torch.tensor([[1.1, 0.0], [0.7, 0.3]]))),
+        Gaussian(nn.Identity()),
+        seeded(lambda: FullCovarianceGaussian(nn.Identity(), 2)).float(),
+    )
+    x, images = torch.randn(50, 5), torch.randn(50, 2)
+    draws = []
+    for rounding in (False, True):
+        torch.manual_seed(0)
+        q = model.posterior(x)
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounding):
+            draws.append(model.draw(images, 20, q=q, through=through))
+    for plain, rounded in zip(*draws):
+        assert torch.equal(plain, rounded)
+
+
+def test_autocast_reaches_the_networks_of_a_distribution():
+    """One that samples by a network is left to itself: bfloat16 inside, and no clash of types."""
+    q = Pushed(nn.Linear(2, 2), torch.zeros(4, 2), torch.ones(4, 2))
+    with torch.autocast("cpu", torch.bfloat16):
+        z, log_q = sample_and_log_prob(q, (3,))
+    assert z.dtype == torch.bfloat16 and log_q.dtype == torch.float32
+
+
+class Pushed(td.Distribution):
+    """A Gaussian whose samples a network looks at; held by a distribution, as modules may be."""
+
+    arg_constraints = {}  # noqa: RUF012
+    has_rsample = True
+
+    def __init__(self, net, loc, scale):
+        self.net, self.base = net, _normal(loc, scale)
+        super().__init__(loc.shape[:1], loc.shape[1:], validate_args=False)
+
+    def rsample(self, sample_shape=torch.Size()):  # noqa: B008
+        return self.net(self.base.rsample(sample_shape))
+
+    def log_prob(self, value):
+        return self.base.log_prob(value.float())
+
+
+class Steps(td.Distribution):
+    """A density with jumps."""
+
+    has_jumps = True
+
+
+def test_jumps_are_found_wherever_they_are_held():
+    normal = _normal(torch.zeros(2), torch.ones(2))
+    steps = Steps(torch.Size([2]), validate_args=False)
+    assert has_jumps(steps) and has_jumps(td.Independent(steps, 1)) and not has_jumps(normal)
+    held = Pushed(nn.Identity(), torch.zeros(1, 2), torch.ones(1, 2))
+    held.parts = [normal, td.Independent(steps, 1)]
+    assert has_jumps(held)
 
 
 def test_given_reads_its_context_through_the_network():
@@ -224,6 +316,28 @@ def test_frozen_leaves_modules_untouched():
     assert all(value.requires_grad and id(value) == before[name][0] for name, value in net.named_parameters())
     still.log_prob(torch.zeros(2))
     assert all(value.grad is None and torch.equal(value, before[name][1]) for name, value in net.named_parameters())
+
+
+HIDDEN = [lambda net: lambda z: net(z), lambda net: partial(torch.mul, net.weight), lambda net: net.forward]
+
+
+@pytest.mark.parametrize("hide", HIDDEN, ids=["closure", "partial", "bound method"])
+def test_frozen_refuses_functions(hide):
+    """What a closure, a partial or a bound method hides would keep its gradient."""
+    q = _normal(torch.zeros(2), torch.ones(2))
+    q.hidden = hide(nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="must hold distributions, modules and tensors, and holds the function"):
+        frozen(q)
+
+
+def test_frozen_leaves_the_functions_of_modules():
+    """Activations and hooks are a module's code."""
+    net = nn.Linear(2, 2)
+    net.activation = torch.tanh
+    net.register_forward_hook(lambda *_: None)
+    q = td.TransformedDistribution(_normal(torch.zeros(2), torch.ones(2)), [Shift(net)])
+    assert not frozen(q).log_prob(torch.zeros(2)).requires_grad
+    assert not frozen_module(net)(torch.zeros(2)).requires_grad and net(torch.zeros(2)).requires_grad
 
 
 def test_frozen_keeps_what_is_shared():

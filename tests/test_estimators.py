@@ -5,11 +5,13 @@ from functools import partial
 
 import pytest
 import torch
+import torch.distributions as td
 from cases import linear_gaussian_model, neural_model, seeded, two_state
 from test_exact import linear_gaussian_elbo
 from torch import nn
 
-from vaecourse.estimators import analytic_kl, pathwise, stl
+from vaecourse.distributions import Conditional
+from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
@@ -19,6 +21,7 @@ from vaecourse.priors import MixtureOfGaussians, StandardNormal
 
 F64 = torch.float64
 ESTIMATORS = {"pathwise": pathwise, "analytic_kl": analytic_kl, "stl": stl}
+REPARAMETERISED = {**ESTIMATORS, "dreg": dreg}
 every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
 
 
@@ -95,8 +98,9 @@ def iwae_2_on_a_grid(model, x):
         (partial(analytic_kl, num_samples=4), elbo_on_a_grid),
         (partial(stl, num_samples=4), elbo_on_a_grid),
         (partial(pathwise, num_samples=2, objective=iwae), iwae_2_on_a_grid),
+        (partial(dreg, num_samples=2), iwae_2_on_a_grid),
     ],
-    ids=["pathwise", "analytic_kl", "stl", "pathwise of iwae"],
+    ids=["pathwise", "analytic_kl", "stl", "pathwise of iwae", "dreg"],
 )
 def test_gradient_against_quadrature(estimator, exact):
     """A neural decoder, where nothing is linear."""
@@ -157,6 +161,7 @@ OBJECTIVES = {
     "pathwise renyi": partial(pathwise, num_samples=5, objective=partial(renyi, alpha=0.5)),
     "analytic_kl": analytic_kl,
     "stl": stl,
+    "dreg": partial(dreg, num_samples=5),
 }
 
 
@@ -213,6 +218,46 @@ def test_sticking_the_landing():
         assert gradient(pathwise(model, x).sum(), parameters).abs().max() > 1e-3
 
 
+def test_dreg_sticks_the_landing_for_any_k():
+    """At the exact posterior all weights are equal, and each sample's log-weight is flat in z."""
+    model, x = at_the_posterior()
+    parameters = list(model.posterior.parameters())
+    torch.manual_seed(0)
+    for _ in range(5):
+        assert gradient(dreg(model, x, 4).sum(), parameters).abs().max() < 1e-12
+        assert gradient(pathwise(model, x, 4, iwae).sum(), parameters).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("estimator", [stl, partial(dreg, num_samples=8)], ids=["stl", "dreg"])
+def test_noise_goes_with_the_square_of_the_distance_to_the_posterior(estimator):
+    """Each log-weight's slope in z is proportional to the distance, so that its variance falls to a quarter at half.
+
+    The same noise at both distances, so that the ratio is exact up to terms of higher order; the plain estimators' noise
+    is there at no distance at all.
+    """
+    model, x = at_the_posterior()
+    parameters = list(model.posterior.parameters())
+    bias = model.posterior.net.bias
+    variances = []
+    for step in (2e-3, -1e-3):  # to a distance of 2e-3, then back to 1e-3
+        with torch.no_grad():
+            bias[0] += step
+        torch.manual_seed(0)
+        samples = [gradient(estimator(model, x).sum(), parameters) for _ in range(100)]
+        variances.append(torch.stack(samples).var(0).sum().item())
+    assert variances[0] / variances[1] == pytest.approx(4, rel=0.02)
+
+
+def test_dreg_leaves_the_decoder_as_it_was():
+    """Its gradient is that of the plain estimator, sample by sample."""
+    model, x = conjugate("full")
+    gradients = []
+    for estimator in (partial(pathwise, objective=iwae), dreg):
+        torch.manual_seed(0)
+        gradients.append(gradient(estimator(model, x, num_samples=16).sum(), list(model.likelihood.parameters())))
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
+
+
 def test_stl_equals_pathwise_in_value():
     model, x = conjugate("full")
     values = []
@@ -225,23 +270,69 @@ def test_stl_equals_pathwise_in_value():
 # --------------------------------------------------------------------------------------------------------- refusals
 
 
-@every_estimator
+@pytest.mark.parametrize("name", REPARAMETERISED)
 def test_discrete_q_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} needs a q.* that can be reparameterised, and OneHotCategorical"):
-        ESTIMATORS[name](two_state(), torch.ones(2, 1, dtype=F64))
+        REPARAMETERISED[name](two_state(), torch.ones(2, 1, dtype=F64))
 
 
-@every_estimator
+@pytest.mark.parametrize("name", REPARAMETERISED)
 def test_no_samples_are_refused(name):
     with pytest.raises(ValueError, match="num_samples must be at least 1, and is 0"):
-        ESTIMATORS[name](neural_model(), torch.ones(2, 3, dtype=F64), 0)
+        REPARAMETERISED[name](neural_model(), torch.ones(2, 3, dtype=F64), 0)
 
 
-@every_estimator
+@pytest.mark.parametrize("name", REPARAMETERISED)
 def test_posterior_is_called_once(name):
     """Under dropout a second call would be another q."""
     model, x = neural_model(), torch.ones(2, 3, dtype=F64)
     calls = []
     model.posterior.register_forward_hook(lambda *args: calls.append(1))
-    ESTIMATORS[name](model, x, 3)
+    REPARAMETERISED[name](model, x, 3)
     assert len(calls) == 1
+
+
+class Steps(td.Uniform):
+    """A density with jumps, at both ends of its support."""
+
+    has_jumps = True
+
+
+class StepPrior(Conditional):
+    def forward(self, c=None):
+        return td.Independent(Steps(torch.full((1,), -50.0, dtype=F64), 50.0, validate_args=False), 1)
+
+
+@pytest.mark.parametrize("name", ["pathwise", "stl", "dreg"])
+def test_jumps_are_refused(name):
+    """Where a density jumps, the bound changes by what crosses the jump, which no derivative along a sample sees."""
+    model, x = neural_model(), torch.ones(2, 3, dtype=F64)
+    model.prior = StepPrior()
+    with pytest.raises(ValueError, match=rf"{name} needs densities without jumps, and p\(z\), Independent, has some"):
+        REPARAMETERISED[name](model, x)
+    model = neural_model()
+    model.posterior = StepPrior()
+    with pytest.raises(ValueError, match=rf"{name} needs densities without jumps, and q\(z\|x\), Independent, has"):
+        REPARAMETERISED[name](model, x)
+
+
+@pytest.mark.parametrize("estimator", [pathwise, stl])
+def test_what_an_estimator_does_not_know_goes_to_its_objective(estimator):
+    model, x = conjugate("diagonal")
+    values = []
+    for objective, options in ((partial(beta_elbo, beta=0.3), {}), (beta_elbo, {"beta": torch.tensor(0.3).double()})):
+        torch.manual_seed(0)
+        values.append(estimator(model, x, 3, objective, **options))
+    torch.testing.assert_close(*values, rtol=1e-7, atol=1e-7)  # 0.3 as float32
+    with pytest.raises(TypeError, match="beta"):
+        estimator(model, x, beta=0.5)  # the plain ELBO has no beta, and says so
+
+
+def test_analytic_kl_takes_the_weight_of_the_kl():
+    model, x = conjugate("diagonal")
+    kl = td.kl_divergence(model.posterior(x), model.prior())
+    values = []
+    for beta in (1.0, 0.25):
+        torch.manual_seed(0)
+        values.append(analytic_kl(model, x, 2, beta=beta))
+    torch.testing.assert_close(values[1] - values[0], 0.75 * kl, rtol=1e-10, atol=1e-10)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributions as td
-from cases import belief_net, mixture_model, neural_model, two_state
+from cases import belief_net, in_chunks, mixture_model, neural_model, two_state
 from torch import nn
 
 from vaecourse.estimators import (
@@ -22,7 +22,6 @@ from vaecourse.estimators import (
 )
 from vaecourse.estimators.bench import gradient_bench
 from vaecourse.estimators.control_variates import scores
-from vaecourse.estimators.score_function import detached_draw
 from vaecourse.estimators.surrogate import with_gradient_of
 from vaecourse.estimators.vimco import bound_without
 from vaecourse.exact import enumerated_bound
@@ -124,26 +123,26 @@ def test_unbiased_for_the_importance_weighted_bound(estimator, num_samples, mode
 
 def _own_sample_in_the_baseline(model, x, num_samples=3):
     """The mean over all samples, the scored one included."""
-    draw = detached_draw(model, x, num_samples, None)
+    draw = model.draw(x, num_samples, through="density")
     signal = draw.log_w.detach() - draw.log_w.detach().mean(0)
     return with_gradient_of(elbo(draw), (draw.log_px_z + draw.log_pz + signal * draw.log_qz_x).mean(0))
 
 
 def _baseline_of_z(model, x):
     """Half the log-weight itself: a baseline that saw its sample."""
-    draw = detached_draw(model, x, 1, None)
+    draw = model.draw(x, 1, through="density")
     return with_gradient_of(elbo(draw), (draw.log_px_z + draw.log_pz + 0.5 * draw.log_w.detach() * draw.log_qz_x)[0])
 
 
 def _entropy_forgotten(model, x):
     """The signal is log p(x, z), without - log q."""
-    draw = detached_draw(model, x, 1, None)
+    draw = model.draw(x, 1, through="density")
     signal = (draw.log_px_z + draw.log_pz).detach()
     return with_gradient_of(elbo(draw), (draw.log_px_z + draw.log_pz + signal * draw.log_qz_x)[0])
 
 
 def _vimco_whose_guess_saw_its_sample(model, x):
-    draw = detached_draw(model, x, 3, None)
+    draw = model.draw(x, 3, through="density")
     bound = iwae(draw)
     signal = bound.detach() - draw.log_w.detach()
     return with_gradient_of(bound, bound + (signal * draw.log_qz_x).sum(0))
@@ -298,7 +297,7 @@ def test_scores_against_autograd(make):
 def test_leave_one_out_by_hand():
     model, x = belief_net(), DATA["belief_net"]
     torch.manual_seed(0)
-    draw = detached_draw(model, x, 3, None)
+    draw = model.draw(x, 3, through="density")
     log_w, expected = draw.log_w.detach(), 0.0
     for s in range(3):
         others = sum(log_w[t] for t in range(3) if t != s) / 2
@@ -420,7 +419,6 @@ def test_nvil_mean_is_taken_before_the_samples_and_only_in_training():
         (partial(score_function, baseline=torch.zeros(3)), r"one per datum, \[2\], and has shape \[3\]"),
         (partial(vimco, mean="harmonic"), "mean must be .*'harmonic'"),
         (partial(gumbel_softmax, temperature=0.0), "temperature must be above 0, and is 0.0"),
-        (partial(rao_blackwellised, neighbours=torch.ones(3, 4), chunk_size=1), "chunk_size must be None"),
     ],
 )
 def test_bad_arguments(call, words):
@@ -436,5 +434,7 @@ def test_unfit_posteriors_are_refused():
         rao_blackwellised(mixture_model(), DATA["mixture"])
     with pytest.raises(ValueError, match="not for Gamma"):
         scores(td.Gamma(torch.ones(2), 1.0), torch.ones(1, 2))
+    with pytest.raises(ValueError, match="chunk_size must be None"):
+        rao_blackwellised(in_chunks(belief_net(), 1), DATA["belief_net"], neighbours=torch.ones(3, 4))
     with pytest.raises(ValueError, match="decay must be at least 0 and below 1, and is 1"):
         NVIL(decay=1)

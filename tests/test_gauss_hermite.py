@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.distributions as td
-from cases import linear_gaussian_model, neural_model, seeded
+from cases import in_chunks, linear_gaussian_model, neural_model, seeded
 from test_exact import linear_gaussian_elbo
 
 from vaecourse.exact import best_gaussian, draw_at_nodes, gauss_hermite, gaussian_bound, quadrature
@@ -38,7 +38,7 @@ def test_bound_and_gradient_in_closed_form(kind):
     parameters = list(model.parameters())
     exact = linear_gaussian_elbo(model, X, model.posterior(X))
     for order, chunk_size in ((2, None), (5, None), (5, 7)):
-        bound = gaussian_bound(model, X, order=order, chunk_size=chunk_size)
+        bound = gaussian_bound(in_chunks(model, chunk_size), X, order=order)
         torch.testing.assert_close(bound, exact)
         gradients = (torch.autograd.grad(value.sum(), parameters, retain_graph=True) for value in (bound, exact))
         torch.testing.assert_close(*gradients)

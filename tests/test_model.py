@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 import torch.distributions as td
-from cases import linear_gaussian_model, neural_model, two_state, z_scores
+from cases import in_chunks, linear_gaussian_model, neural_model, two_state, z_scores
 from torch import nn
 
 from vaecourse.estimators import analytic_kl, pathwise, stl
@@ -99,7 +99,8 @@ def test_chunks_change_nothing_but_the_memory(estimator, chunk_size):
     x = torch.tensor([[1, 0, 1], [0, 0, 1], [1, 1, 1], [0, 1, 0]], dtype=torch.float64)
     whole = value_and_gradient(model, x, partial(estimator, num_samples=5))
     counter = model.likelihood.net = Counter(model.likelihood.net)
-    parts = value_and_gradient(model, x, partial(estimator, num_samples=5, chunk_size=chunk_size))
+    model.chunk_size = chunk_size
+    parts = value_and_gradient(model, x, partial(estimator, num_samples=5))
     assert max(counter.pairs) <= chunk_size
     assert sum(counter.pairs) == (20 if chunk_size >= 20 else 40)  # every chunk once on each way
     torch.testing.assert_close(parts, whole, rtol=1e-12, atol=1e-12)
@@ -110,8 +111,9 @@ def test_chunks_without_a_gradient(chunk_size):
     model = neural_model()
     counter = model.likelihood.net = Counter(model.likelihood.net)
     x = torch.ones(4, 3, dtype=torch.float64)
+    model.chunk_size = chunk_size
     with torch.no_grad():
-        draw = model.draw(x, 5, chunk_size=chunk_size)
+        draw = model.draw(x, 5)
     assert sum(counter.pairs) == 20
     torch.testing.assert_close(draw.log_px_z, model.likelihood(draw.z).log_prob(x))
 
@@ -123,11 +125,12 @@ def test_chunks_of_a_random_decoder_repeat_their_noise():
     torch.manual_seed(0)
     masks = []
     model.likelihood.net[1].register_forward_hook(lambda module, given, out: masks.append(out.detach() == 0))
-    model.log_likelihood(torch.ones(4, 3).double(), torch.ones(4, 4, 1).double(), 8).sum().backward()
+    model.chunk_size = 8
+    model.log_likelihood(torch.ones(4, 3).double(), torch.ones(4, 4, 1).double()).sum().backward()
     assert len(masks) == 4 and not torch.equal(masks[0], masks[1])  # chunks go back in the opposite order
     assert torch.equal(masks[0], masks[3]) and torch.equal(masks[1], masks[2])
 
 
 def test_chunk_size_is_checked():
     with pytest.raises(ValueError, match="chunk_size must be at least 1, or None, and is 0"):
-        neural_model().draw(torch.ones(2, 3, dtype=torch.float64), chunk_size=0)
+        in_chunks(neural_model(), 0).draw(torch.ones(2, 3, dtype=torch.float64))

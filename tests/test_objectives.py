@@ -97,3 +97,37 @@ def test_weights_beyond_floating_point(draw, shift):
     moved = draw._replace(log_px_z=draw.log_px_z + shift)
     for objective in (elbo, iwae, lambda d: renyi(d, 0.5)):
         torch.testing.assert_close(objective(moved), objective(draw) + shift, rtol=1e-10, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------ weighted averages
+
+
+@pytest.mark.parametrize("q", QS)
+def test_all_states_with_their_mass_are_the_expectation(q):
+    """One sample for each state, weighted by q: the ELBO, its rate and distortion exactly, and log p(x) for iwae."""
+    draw, _ = all_tuples(two_state(q), 1)  # [1, 2]
+    draw = Draw(*(part.transpose(0, 1) for part in draw))  # [2, 1]: the states as samples of one datum
+    log_mass = draw.log_qz_x
+    assert elbo(draw, log_mass).item() == pytest.approx(exact(elbo, q), abs=1e-12)
+    assert rate(draw, log_mass[:, :1]).item() == pytest.approx(exact(rate, q), abs=1e-12)
+    assert distortion(draw, log_mass).item() == pytest.approx(exact(distortion, q), abs=1e-12)
+    assert beta_elbo(draw, 3.0, log_mass).item() == pytest.approx(exact(lambda d: beta_elbo(d, 3.0), q), abs=1e-12)
+    assert iwae(draw, log_mass).item() == pytest.approx(LOG_PX, abs=1e-12)
+    assert renyi(draw, 1.0, log_mass).item() == pytest.approx(exact(elbo, q), abs=1e-12)
+    # E_q[w^2] with w = p / q: sum p^2 / q, and alpha = -1 takes half its logarithm.
+    moment = 0.3**2 / q[0] + 0.1**2 / q[1]
+    assert renyi(draw, -1.0, log_mass).item() == pytest.approx(0.5 * math.log(moment), abs=1e-12)
+
+
+def test_even_masses_are_the_plain_average():
+    draw = neural_model().draw(torch.ones(4, 3, dtype=torch.float64), 5)
+    even = torch.full((5, 1), -math.log(5), dtype=torch.float64)
+    for objective in (elbo, iwae, rate, distortion):
+        torch.testing.assert_close(objective(draw, even), objective(draw), rtol=1e-12, atol=1e-12)
+
+
+def test_a_state_without_mass_counts_as_nothing():
+    """q = (1, 0): the log-weight of the second state is infinite, and its mass zero."""
+    draw, _ = all_tuples(two_state((1.0, 0.0)), 1)
+    draw = Draw(*(part.transpose(0, 1) for part in draw))
+    assert elbo(draw, draw.log_qz_x).item() == pytest.approx(math.log(0.3), abs=1e-12)

@@ -5,12 +5,12 @@ import copy
 import pytest
 import torch
 import torch.distributions as td
-from cases import belief_net, linear_gaussian_model, neural_model, seeded
+from cases import belief_net, in_chunks, linear_gaussian_model, neural_model, seeded
 
-from vaecourse.distributions import rsample_and_log_prob
+from vaecourse.distributions import sample_and_log_prob
 from vaecourse.estimators import pathwise
 from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal
-from vaecourse.inference import LocalFit, PerDatum, loc_and_scale_tril, optimise_posteriors, per_datum
+from vaecourse.inference import LocalFit, PerDatum, diagonal, family_named, loc_and_scale_tril, optimise_posteriors
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian
@@ -88,7 +88,7 @@ def test_trace_rises_from_the_start():
 
 def test_chunks_and_other_estimators():
     model = conjugate()
-    whole, parts = (optimise_posteriors(model, X, num_steps=20, chunk_size=c).q.mean for c in (None, 7))
+    whole, parts = (optimise_posteriors(in_chunks(model, c), X, num_steps=20).q.mean for c in (None, 7))
     torch.testing.assert_close(whole, parts, rtol=1e-9, atol=1e-9)
     other = optimise_posteriors(model, X, estimator=pathwise, num_steps=400).q
     torch.testing.assert_close(other.mean, optimise_posteriors(model, X, num_steps=400).q.mean, rtol=0, atol=0.1)
@@ -98,19 +98,19 @@ def test_chunks_and_other_estimators():
 def test_start_is_taken_over(family):
     scale_tril = torch.tensor([[[0.5, 0.0], [0.3, 2.0]]], dtype=F64).expand(4, 2, 2)
     q = td.MultivariateNormal(torch.arange(8, dtype=F64).reshape(4, 2), scale_tril=scale_tril)
-    made = per_datum(q, family)()
+    made = family_named(family)(q)()
     torch.testing.assert_close(made.mean, q.mean)
     torch.testing.assert_close(made.variance, q.variance)
     if family == "full":
         torch.testing.assert_close(made.covariance_matrix, q.covariance_matrix)
     loc, root = loc_and_scale_tril(made)
-    z, log_q = rsample_and_log_prob(made, (3,))
+    z, log_q = sample_and_log_prob(made, (3,))
     again = td.MultivariateNormal(loc, scale_tril=root).log_prob(z)
     torch.testing.assert_close(log_q, again)
 
 
 def test_per_datum_is_a_posterior_for_its_data():
-    posterior = per_datum(conjugate().posterior(X))
+    posterior = diagonal(conjugate().posterior(X))
     model = conjugate()
     assert LatentVariableModel(model.prior, model.likelihood, posterior).draw(X, 4).log_w.shape == (4, 6)
     with pytest.raises(ValueError, match="a q for each of 6 data, and was asked for 2"):
@@ -121,7 +121,7 @@ def test_per_datum_is_a_posterior_for_its_data():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"family": "flow"}, 'family must be "diagonal" or "full", and is \'flow\''),
+        ({"family": "flow"}, 'family must be "diagonal", "full" or a function of the start, and is \'flow\''),
         ({"start": "posterior"}, 'start must be "encoder", "prior" or a distribution, and is \'posterior\''),
         ({"num_steps": 0}, "num_steps must be above 0, and is 0"),
         ({"num_samples": 0}, "num_samples must be above 0, and is 0"),

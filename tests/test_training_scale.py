@@ -248,7 +248,8 @@ def test_chunks_change_neither_values_nor_training():
     train = data.load("digits", "valid", "dynamic").head(60)
     models = [seeded(vae), seeded(vae)]
     for model, chunk_size in zip(models, (None, 70)):
-        bound = partial(pathwise, num_samples=5, objective=iwae, chunk_size=chunk_size)
+        bound = partial(pathwise, num_samples=5, objective=iwae)
+        model.chunk_size = chunk_size
         fit(model, bound, train, num_epochs=2, batch_size=30, progress=False)
     vectors = [torch.nn.utils.parameters_to_vector(model.parameters()) for model in models]
     assert torch.allclose(*vectors, rtol=0, atol=1e-9)  # float64; four steps
@@ -314,6 +315,7 @@ def test_gpu_memory_is_bounded_by_chunks(accelerator):
     peaks = []
     for chunk_size in (None, 5000):
         torch.cuda.reset_peak_memory_stats()
-        pathwise(model, x, 200, iwae, chunk_size).sum().backward()
+        model.chunk_size = chunk_size
+        pathwise(model, x, 200, iwae).sum().backward()
         peaks.append(torch.cuda.max_memory_allocated())
     assert peaks[1] < peaks[0] / 5

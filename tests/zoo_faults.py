@@ -62,7 +62,7 @@ def analytic_kl(term: str) -> str:
     return f"""
 import torch.distributions as td
 import vaecourse.estimators as m
-def analytic_kl(model, x, num_samples=1, chunk_size=None):
+def analytic_kl(model, x, num_samples=1, beta=1.0):
     q, p = model.posterior(x), model.prior()
     z = q.rsample((num_samples,))
     return model.likelihood(z).log_prob(x).mean(0) + ({term})
@@ -76,10 +76,9 @@ KL_WITH_EXCHANGED_ARGUMENTS = analytic_kl("-td.kl_divergence(p, q)")
 
 DETACHED_SAMPLES = """
 import vaecourse.model as m
-def draw(self, x, num_samples=1, q=None, chunk_size=None):
-    q = self.posterior(x) if q is None else q
-    z = q.sample((num_samples,))
-    return self.score(x, z, q.log_prob(z))
+right = m.LatentVariableModel.draw
+def draw(self, x, num_samples=1, q=None, through="both", pz=None):
+    return right(self, x, num_samples, q, "density", pz)
 m.LatentVariableModel.draw = draw
 """
 
@@ -210,10 +209,10 @@ GAUSSIAN_WITHOUT_ENTROPY = """
 import sys
 import vaecourse.exact
 m = sys.modules["vaecourse.exact.gauss_hermite"]
-def gaussian_bound(model, x, q=None, order=32, chunk_size=None):
+def gaussian_bound(model, x, q=None, order=32):
     q = model.posterior(x) if q is None else q
     nodes, weights = m.gauss_hermite(order, q.event_shape[0], x.dtype)
-    draw = m.draw_at_nodes(model, x, q, nodes, chunk_size)
+    draw = m.draw_at_nodes(model, x, q, nodes)
     return weights.to(x) @ (draw.log_px_z + draw.log_pz)
 m.gaussian_bound = vaecourse.exact.gaussian_bound = gaussian_bound
 """
@@ -276,8 +275,8 @@ sys.modules["vaecourse.estimators.score_function"].mean_of_others = lambda value
 GUMBEL_OF_THE_WRONG_TEMPERATURE = """
 import vaecourse.estimators as m
 right = m.gumbel_softmax
-def gumbel_softmax(model, x, num_samples=1, temperature=1.0, chunk_size=None):
-    return right(model, x, num_samples, 1 / temperature, chunk_size)
+def gumbel_softmax(model, x, num_samples=1, temperature=1.0):
+    return right(model, x, num_samples, 1 / temperature)
 m.gumbel_softmax = gumbel_softmax
 """
 
@@ -335,8 +334,10 @@ m.PerDatum.forward = lambda self, c=None: self.family(self.rows.roll(1, 0))
 """
 
 LOCAL_START_IGNORED = """
+import sys
 import torch.distributions as td
-import vaecourse.inference as m
+import vaecourse.inference
+m = sys.modules["vaecourse.inference.per_datum"]
 right = m._start
 def start(model, x, begin):
     q = right(model, x, begin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,7 +9,8 @@ import torch.distributions as td
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vaecourse.distributions import Conditional, rsample_and_log_prob
+from vaecourse.distributions import Conditional, log_prob, sample_and_log_prob
+from vaecourse.distributions.sampling import Through
 
 
 class Draw(NamedTuple):
@@ -33,7 +33,10 @@ class LatentVariableModel(nn.Module):
     Args:
         prior: p(z), a conditional without context.
         likelihood: p(x|z), a conditional on z.
-        posterior: q(z|x), a conditional on x; None where every draw brings its own q.
+        posterior: q(z|x), a conditional on x; None where every draw brings its own q, and in a model that is itself a
+            part of a posterior (one that needs the joint density p(x, z) to refine its samples).
+        chunk_size: decode at most so many (sample, datum) pairs at once, None for all; an attribute that may be set at
+            any time. See :meth:`log_likelihood`.
 
     Example:
         >>> import torch
@@ -48,32 +51,39 @@ class LatentVariableModel(nn.Module):
         (torch.Size([5, 10, 2]), torch.Size([5, 10]))
     """
 
-    def __init__(self, prior: Conditional, likelihood: Conditional, posterior: Conditional | None = None):
+    def __init__(
+        self,
+        prior: Conditional,
+        likelihood: Conditional,
+        posterior: Conditional | None = None,
+        chunk_size: int | None = None,
+    ):
         super().__init__()
         self.prior = prior
         self.likelihood = likelihood
         self.posterior = posterior
+        self.chunk_size = chunk_size
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) in nats, of shape [S, B], for x [B, D] and z [S, B, L]."""
-        return self.prior().log_prob(z) + self.likelihood(z).log_prob(x)
+        return log_prob(self.prior(), z) + log_prob(self.likelihood(z), x)
 
-    def log_likelihood(self, x: Tensor, z: Tensor, chunk_size: int | None = None) -> Tensor:
-        """log p(x|z) in nats, of shape [S, B], with a bound on the memory it takes.
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, of shape [S, B], in as much memory as ``chunk_size`` allows.
+
+        Where a gradient is wanted, a chunk's activations are not kept but computed again on the way back (about a third
+        more time). Values and gradients are the same up to rounding, unless the likelihood looks at its whole batch
+        (batch normalisation) or is random itself (dropout).
 
         Args:
             x: data of shape [B, D].
             z: latents of shape [S, B, L].
-            chunk_size: decode at most so many (sample, datum) pairs at once; None for all. Where a gradient is wanted,
-                a chunk's activations are not kept but computed again on the way back (about a third more time). Values
-                and gradients are the same up to rounding, unless the likelihood looks at its whole batch (batch
-                normalisation) or is random itself (dropout).
         """
+        num_samples, num_data, chunk_size = len(z), len(x), self.chunk_size
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, or None, and is {chunk_size}")
-        num_samples, num_data = len(z), len(x)
         if chunk_size is None or num_samples * num_data <= chunk_size:
-            return self.likelihood(z).log_prob(x)
+            return log_prob(self.likelihood(z), x)
         z = z.expand(-1, num_data, -1)
         rows = []
         for some in z.split(max(1, chunk_size // num_data)):  # whole rows of samples, or, if one is too long, its parts
@@ -83,46 +93,39 @@ class LatentVariableModel(nn.Module):
 
     def _log_likelihood_of_chunk(self, x: Tensor, z: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
-            return self.likelihood(z).log_prob(x)
-        return checkpoint(lambda x, z: self.likelihood(z).log_prob(x), x, z, use_reentrant=False)
+            return log_prob(self.likelihood(z), x)
+        return checkpoint(lambda x, z: log_prob(self.likelihood(z), x), x, z, use_reentrant=False)
 
     def draw(
         self,
         x: Tensor,
         num_samples: int = 1,
         q: td.Distribution | None = None,
-        chunk_size: int | None = None,
+        through: Through = "both",
+        pz: td.Distribution | None = None,
     ) -> Draw:
         """Samples z ~ q(z|x) with their densities.
-
-        Samples are reparameterised where q can be, so that gradients reach its parameters through z.
 
         Args:
             x: data of shape [B, D].
             num_samples: number S of samples per datum.
             q: a distribution over z with batch shape [B] to use in place of ``posterior(x)``.
-            chunk_size: as for :meth:`log_likelihood`; the samples themselves are drawn in one call whatever it is.
+            through: which way gradients reach q's parameters: through "both" the sample and its density (where q can be
+                reparameterised), the "sample" or the "density" alone; see
+                :func:`~vaecourse.distributions.sample_and_log_prob`.
+            pz: the prior's distribution, where the caller has called ``prior()`` already (it may run a network).
 
         Returns:
             A :class:`Draw` of S samples per datum.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
-        q = self._q(x) if q is None else q
-        with torch.autocast(x.device.type, enabled=False):  # what rounds networks shall not round samples or densities
-            if not q.has_rsample:
-                z = q.sample((num_samples,))
-                log_qz_x = q.log_prob(z)
-            elif chunk_size is None or hasattr(q, "rsample_and_log_prob"):
-                z, log_qz_x = rsample_and_log_prob(q, (num_samples,))
-            else:
-                z = q.rsample((num_samples,))
-                log_qz_x = _in_rows(q.log_prob, z, chunk_size)
-        return self.score(x, z, log_qz_x, chunk_size)
+        z, log_qz_x = sample_and_log_prob(self._q(x) if q is None else q, (num_samples,), through)
+        return self.score(x, z, log_qz_x, pz)
 
-    def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor, chunk_size: int | None = None) -> Draw:
-        """The draw of given samples z [S, B, L] whose log q(z|x) [S, B] is known; for chunk_size see log_likelihood."""
-        return Draw(z, self.log_likelihood(x, z, chunk_size), _in_rows(self.prior().log_prob, z, chunk_size), log_qz_x)
+    def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor, pz: td.Distribution | None = None) -> Draw:
+        """The draw of given samples z [S, B, L] whose log q(z|x) [S, B] is known; for pz see :meth:`draw`."""
+        return Draw(z, self.log_likelihood(x, z), log_prob(self.prior() if pz is None else pz, z), log_qz_x)
 
     def sample(self, num_samples: int) -> Tensor:
         """Ancestral samples: z from the prior, then x from the likelihood, of shape [N, D]."""
@@ -132,14 +135,3 @@ class LatentVariableModel(nn.Module):
         if self.posterior is None:
             raise ValueError("this model has no posterior: pass the distribution to draw from as q")
         return self.posterior(x)
-
-
-def _in_rows(log_prob: Callable[[Tensor], Tensor], z: Tensor, chunk_size: int | None) -> Tensor:
-    """log_prob(z), [S, B], for as many rows of samples at a time as chunk_size allows; see `log_likelihood`."""
-    num_samples, num_data = z.shape[:2]
-    if chunk_size is None or num_samples * num_data <= chunk_size:
-        return log_prob(z)
-    rows = z.split(max(1, chunk_size // num_data))
-    if torch.is_grad_enabled():
-        return torch.cat([checkpoint(log_prob, some, use_reentrant=False, preserve_rng_state=False) for some in rows])
-    return torch.cat([log_prob(some) for some in rows])

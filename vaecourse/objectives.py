@@ -1,6 +1,8 @@
 """Objectives: functions from a draw to one number per datum, in nats, that goes up as the model gets better.
 
 Each is an unbiased estimate of a lower bound on log p(x) (beta_elbo with beta < 1 and renyi with alpha < 0 excepted).
+An average over samples is even, unless ``log_mass`` [S, B] or [S, 1] says how much of q each sample stands for: the
+states of an enumeration, the nodes of a quadrature rule, strata. It is the logarithm of weights that sum to one over S.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from torch import Tensor
 from vaecourse.model import Draw
 
 
-def elbo(draw: Draw) -> Tensor:
+def elbo(draw: Draw, log_mass: Tensor | None = None) -> Tensor:
     r"""The evidence lower bound, :math:`\mathcal L = E_q[\log p(x,z) - \log q(z|x)]`, averaged over the S samples.
 
     Args:
         draw: samples with their densities, each [S, B].
+        log_mass: see above.
 
     Returns:
         One bound per datum, [B], in nats.
@@ -24,25 +27,26 @@ def elbo(draw: Draw) -> Tensor:
     References:
         Jordan et al. (1999); Kingma & Welling (2014), equation 2.
     """
-    return draw.log_w.mean(0)
+    return _mean(draw.log_w, log_mass)
 
 
-def rate(draw: Draw) -> Tensor:
+def rate(draw: Draw, log_mass: Tensor | None = None) -> Tensor:
     r"""The sampled rate :math:`E_q[\log q(z|x) - \log p(z)]`: nats spent on z, [B]; its expectation is the KL."""
-    return (draw.log_qz_x - draw.log_pz).mean(0)
+    return _mean(draw.log_qz_x - draw.log_pz, log_mass)
 
 
-def distortion(draw: Draw) -> Tensor:
+def distortion(draw: Draw, log_mass: Tensor | None = None) -> Tensor:
     r"""The distortion :math:`-E_q[\log p(x|z)]`: nats left in x once z is known, [B]. elbo = -(rate + distortion)."""
-    return -draw.log_px_z.mean(0)
+    return -_mean(draw.log_px_z, log_mass)
 
 
-def beta_elbo(draw: Draw, beta: float) -> Tensor:
+def beta_elbo(draw: Draw, beta: float | Tensor, log_mass: Tensor | None = None) -> Tensor:
     r"""The bound with its KL weighted, :math:`E_q[\log p(x|z)] - \beta\,\mathrm{KL}`; a bound for beta >= 1.
 
     Args:
         draw: samples with their densities, each [S, B].
         beta: weight of the rate; 1 gives :func:`elbo`.
+        log_mass: see above.
 
     Returns:
         One value per datum, [B], in nats.
@@ -50,14 +54,15 @@ def beta_elbo(draw: Draw, beta: float) -> Tensor:
     References:
         Higgins et al. (2017), beta-VAE, equation 4.
     """
-    return -distortion(draw) - beta * rate(draw)
+    return -distortion(draw, log_mass) - beta * rate(draw, log_mass)
 
 
-def iwae(draw: Draw) -> Tensor:
+def iwae(draw: Draw, log_mass: Tensor | None = None) -> Tensor:
     r"""The importance-weighted bound :math:`\mathcal L_k = E \log \frac1k \sum_s w_s` with k = S, all samples used.
 
     Args:
         draw: samples with their densities, each [S, B].
+        log_mass: see above; with all states of z this is log p(x).
 
     Returns:
         One bound per datum, [B], in nats.
@@ -65,15 +70,16 @@ def iwae(draw: Draw) -> Tensor:
     References:
         Burda, Grosse & Salakhutdinov (2016), equation 8.
     """
-    return draw.log_w.logsumexp(0) - math.log(len(draw.log_w))
+    return _log_mean_exp(draw.log_w, log_mass)
 
 
-def renyi(draw: Draw, alpha: float) -> Tensor:
+def renyi(draw: Draw, alpha: float, log_mass: Tensor | None = None) -> Tensor:
     r"""The variational Renyi bound :math:`\frac1{1-\alpha} \log E_q[w^{1-\alpha}]`, estimated from the S samples.
 
     Args:
         draw: samples with their densities, each [S, B].
         alpha: order of the divergence; 1 gives :func:`elbo`, 0 gives :func:`iwae`.
+        log_mass: see above.
 
     Returns:
         One value per datum, [B], in nats.
@@ -82,6 +88,20 @@ def renyi(draw: Draw, alpha: float) -> Tensor:
         Li & Turner (2016), equations 4 and 6.
     """
     if alpha == 1:
-        return elbo(draw)
-    scaled = (1 - alpha) * draw.log_w
-    return (scaled.logsumexp(0) - math.log(len(scaled))) / (1 - alpha)
+        return elbo(draw, log_mass)
+    return _log_mean_exp((1 - alpha) * draw.log_w, log_mass) / (1 - alpha)
+
+
+def _mean(values: Tensor, log_mass: Tensor | None) -> Tensor:
+    """The average of values [S, B] over samples, [B]; where a sample has no mass it counts as nothing, even at -inf."""
+    if log_mass is None:
+        return values.mean(0)
+    mass = log_mass.exp()
+    return (mass * values.masked_fill(mass == 0, 0.0)).sum(0)
+
+
+def _log_mean_exp(values: Tensor, log_mass: Tensor | None) -> Tensor:
+    """The logarithm of the average of exp(values), [B], for values [S, B]."""
+    if log_mass is None:
+        return values.logsumexp(0) - math.log(len(values))
+    return (values + log_mass).logsumexp(0)

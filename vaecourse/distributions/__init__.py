@@ -5,7 +5,14 @@ from vaecourse.distributions.affine import Affine
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
-from vaecourse.distributions.sampling import frozen, rsample_and_log_prob
+from vaecourse.distributions.sampling import (
+    frozen,
+    frozen_module,
+    full_precision_arithmetic,
+    has_jumps,
+    log_prob,
+    sample_and_log_prob,
+)
 from vaecourse.distributions.von_mises import VonMises
 
 __all__ = [
@@ -16,7 +23,11 @@ __all__ = [
     "InverseCDF",
     "VonMises",
     "frozen",
+    "frozen_module",
     "full_precision",
+    "full_precision_arithmetic",
+    "has_jumps",
     "kl",
-    "rsample_and_log_prob",
+    "log_prob",
+    "sample_and_log_prob",
 ]

@@ -1,36 +1,98 @@
-"""The operations on a distribution that need care: sampling it with its density, and holding it constant."""
+"""The operations on a distribution that need care: sampling it with its density, and holding it constant.
+
+A Distribution holds distributions, modules and tensors, never functions: what a closure or a bound method hides could
+be neither held constant nor told apart after a change.
+"""
 
 from __future__ import annotations
 
 import copy
 import weakref
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
+Through = Literal["both", "sample", "density"]
 
-def rsample_and_log_prob(distribution: td.Distribution, shape: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
-    """Reparameterised samples with their own log-density, in one call.
+_OWN = {"both": "rsample_and_log_prob", "sample": "rsample_and_path_log_prob"}
+
+
+def sample_and_log_prob(
+    distribution: td.Distribution, shape: tuple[int, ...] = (), through: Through = "both"
+) -> tuple[Tensor, Tensor]:
+    r"""Samples with their own log-density, in one call; a word says which way the gradient goes.
+
+    - ``"both"``: through the sample and the density, :math:`z = g(\epsilon; \phi)` in :math:`\log q_\phi(z)`.
+    - ``"sample"``: through the sample alone; in the density the parameters are held constant (sticking the landing).
+    - ``"density"``: through the density alone; the sample is a constant (the score function).
 
     A distribution that knows the density of its own samples more cheaply than that of a foreign point (an inverse
-    autoregressive flow) offers a method of this name, and it is used.
+    autoregressive flow) offers methods of its own, ``rsample_and_log_prob(shape)`` for the first and
+    ``rsample_and_path_log_prob(shape)`` for the second, and they are used.
 
     Args:
         distribution: what to sample, with batch shape [B] and event shape [L].
         shape: how many samples, e.g. ``(S,)``.
+        through: as above. Without a reparameterised sampler "both" is "density".
 
     Returns:
         ``z`` of shape [S, B, L] and ``log q(z)`` of shape [S, B], in nats.
 
     Raises:
-        NotImplementedError: the distribution has no reparameterised sampler.
+        ValueError: through is none of these, or "sample" without a reparameterised sampler.
+
+    Example:
+        >>> loc = torch.zeros(2, requires_grad=True)
+        >>> z, log_q = sample_and_log_prob(td.Independent(td.Normal(loc, 1.0), 1), (3,), through="density")
+        >>> z.requires_grad, log_q.requires_grad
+        (False, True)
     """
-    if hasattr(distribution, "rsample_and_log_prob"):
-        return distribution.rsample_and_log_prob(shape)
-    z = distribution.rsample(torch.Size(shape))
-    return z, distribution.log_prob(z)
+    if through not in ("both", "sample", "density"):
+        raise ValueError(f'through must be "both", "sample" or "density", and is {through!r}')
+    if through == "sample" and not distribution.has_rsample:
+        raise ValueError(
+            f'through="sample" needs a distribution with rsample, and {type(distribution).__name__} has none'
+        )
+    shape = torch.Size(shape)
+    if through == "density" or not distribution.has_rsample:
+        with full_precision_arithmetic(distribution):
+            z = distribution.sample(shape)
+            return z, distribution.log_prob(z)
+    if hasattr(distribution, _OWN[through]):
+        return getattr(distribution, _OWN[through])(shape)
+    with full_precision_arithmetic(distribution):
+        z = distribution.rsample(shape)
+        return z, (frozen(distribution) if through == "sample" else distribution).log_prob(z)
+
+
+def log_prob(distribution: td.Distribution, value: Tensor) -> Tensor:
+    """``distribution.log_prob(value)``, in nats, which autocast does not round unless it is a network that computes."""
+    with full_precision_arithmetic(distribution):
+        return distribution.log_prob(value)
+
+
+def full_precision_arithmetic(*distributions: td.Distribution) -> AbstractContextManager:
+    """A context without autocast, if it is on: what rounds networks shall not round samples and densities.
+
+    Distributions that run networks of their own are left as they are: inside them autocast has its work to do, and they
+    pass what the networks say through :func:`~vaecourse.distributions.full_precision`.
+    """
+    on = [kind for kind in _kinds_of_device() if torch.is_autocast_enabled(kind)]
+    if not on or any(isinstance(part, nn.Module) for d in distributions for part in _parts(d)):
+        return nullcontext()
+    return torch.autocast(on[0], enabled=False)
+
+
+def has_jumps(distribution: td.Distribution) -> bool:
+    """Whether the density jumps somewhere, as the class attribute ``has_jumps`` says of it or of a part of it.
+
+    The mean of a function with jumps moves with the jumps as well, and no gradient through a sample sees them.
+    """
+    return any(getattr(part, "has_jumps", False) for part in (distribution, *_parts(distribution)))
 
 
 def frozen(distribution: td.Distribution) -> td.Distribution:
@@ -39,6 +101,9 @@ def frozen(distribution: td.Distribution) -> td.Distribution:
     It is made from the *live* distribution, not by calling the network again, so that whatever was random in the call
     (dropout) is kept. Tensors are detached and modules inside it become copies with constant parameters; nothing of the
     original is touched.
+
+    Raises:
+        TypeError: something in it is a function, whose parameters could not be found.
 
     Example:
         >>> import torch, torch.distributions as td
@@ -49,22 +114,49 @@ def frozen(distribution: td.Distribution) -> td.Distribution:
     return _freeze(distribution, {})
 
 
-def _freeze(value: Any, seen: dict[int, Any]) -> Any:
+def frozen_module(module: nn.Module) -> nn.Module:
+    """The same module with its parameters held constant, as a copy that shares their memory."""
+    return _freeze(module, {})
+
+
+def _kinds_of_device() -> list[str]:
+    accelerator = torch.accelerator.current_accelerator()
+    return ["cpu"] if accelerator is None else ["cpu", accelerator.type]
+
+
+def _parts(distribution: td.Distribution) -> Iterator[td.Distribution | nn.Module]:
+    """The distributions and modules that a distribution holds, at any depth."""
+    for value in vars(distribution).values():
+        for part in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(part, (td.Distribution, td.Transform, nn.Module)):
+                yield part
+            if isinstance(part, (td.Distribution, td.Transform)):
+                yield from _parts(part)
+
+
+def _freeze(value: Any, seen: dict[int, Any], functions: bool = False) -> Any:
+    """The value held constant; functions are left as they are where they may be, and else refused."""
     if id(value) in seen:  # shared tensors and modules stay shared, cycles end
         return seen[id(value)]
     if isinstance(value, Tensor):
         result = seen[id(value)] = value.detach()
     elif isinstance(value, (td.Distribution, td.Transform, nn.Module)):
         result = seen[id(value)] = copy.copy(value)
-        result.__dict__ = {name: _freeze(part, seen) for name, part in value.__dict__.items()}
+        functions = isinstance(value, nn.Module)  # activations and hooks, which are a module's code
+        result.__dict__ = {name: _freeze(part, seen, functions) for name, part in value.__dict__.items()}
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        result = type(value)(*(_freeze(part, seen) for part in value))
+        result = type(value)(*(_freeze(part, seen, functions) for part in value))
     elif isinstance(value, (list, tuple)):
-        result = type(value)(_freeze(part, seen) for part in value)
+        result = type(value)(_freeze(part, seen, functions) for part in value)
     elif isinstance(value, dict):
-        result = type(value)((name, _freeze(part, seen)) for name, part in value.items())
+        result = type(value)((name, _freeze(part, seen, functions)) for name, part in value.items())
     elif isinstance(value, weakref.ref):  # a transform's own inverse: forgotten, or it would lead back to live tensors
         result = None
+    elif callable(value) and not isinstance(value, type) and not functions:
+        raise TypeError(
+            f"a distribution must hold distributions, modules and tensors, and holds the function {value!r}, "
+            f"whose parameters cannot be held constant"
+        )
     else:
         result = value
     seen[id(value)] = result

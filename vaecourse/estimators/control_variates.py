@@ -7,15 +7,13 @@ from typing import Literal
 import torch.distributions as td
 from torch import Tensor
 
-from vaecourse.estimators.score_function import baseline_at, detached_draw_from, mean_of_others
+from vaecourse.estimators.score_function import baseline_at, mean_of_others
 from vaecourse.estimators.surrogate import with_gradient_of
 from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import elbo
 
 
-def optimal_control_variate(
-    model: LatentVariableModel, x: Tensor, num_samples: int = 2, chunk_size: int | None = None
-) -> Tensor:
+def optimal_control_variate(model: LatentVariableModel, x: Tensor, num_samples: int = 2) -> Tensor:
     r"""The score function with the score itself as control variate, at the best coefficient of each coordinate.
 
     With h = d log q / d eta for one parameter eta of q(z|x), the estimator (log w - a) h has the least variance at
@@ -29,7 +27,6 @@ def optimal_control_variate(
         model: q(z|x) is a factorised Bernoulli or Gaussian, or one-hot.
         x: data of shape [B, D].
         num_samples: number S of samples per datum, at least 2.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -38,7 +35,7 @@ def optimal_control_variate(
         Ranganath, Gerrish & Blei (2014), section 3.2; Greensmith, Bartlett & Baxter (2004).
     """
     q = model.posterior(x)
-    draw = detached_draw_from(model, x, q, num_samples, chunk_size)
+    draw = model.draw(x, num_samples, q=q, through="density")
     log_w = draw.log_w.detach()[..., None]  # [S, B, 1]
     surrogate = draw.log_px_z + draw.log_pz  # [S, B]
     for parameter, score in scores(q, draw.z):
@@ -54,7 +51,6 @@ def rao_blackwellised(
     num_samples: int = 1,
     baseline: Literal["leave_one_out"] | Tensor | float | None = None,
     neighbours: Tensor | None = None,
-    chunk_size: int | None = None,
 ) -> Tensor:
     r"""The score function for a factorised q in which each latent's score meets only the terms that know that latent.
 
@@ -70,8 +66,8 @@ def rao_blackwellised(
         num_samples: number S of samples per datum.
         baseline: as for :func:`~vaecourse.estimators.score_function`; leave-one-out averages each latent's own signal.
         neighbours: boolean [L, D], whether pixel d depends on latent l; None where the decoder is dense. Then every
-            pixel is everyone's neighbour, and only the terms of the prior and of q can be dropped.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all; not with ``neighbours``.
+            pixel is everyone's neighbour, and only the terms of the prior and of q can be dropped. Not with a
+            ``chunk_size``.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -82,9 +78,9 @@ def rao_blackwellised(
     q = model.posterior(x)
     if not (isinstance(q, td.Independent) and q.reinterpreted_batch_ndims == 1):
         raise ValueError(f"rao_blackwellised needs a factorised q, Independent(base, 1), and got {type(q).__name__}")
-    if neighbours is not None and chunk_size is not None:
+    if neighbours is not None and model.chunk_size is not None:
         raise ValueError("chunk_size must be None where neighbours are given: the pixels' terms are needed one by one")
-    draw = detached_draw_from(model, x, q, num_samples, chunk_size)
+    draw = model.draw(x, num_samples, q=q, through="density")
     log_q = q.base_dist.log_prob(draw.z)  # [S, B, L]
     prior = model.prior()
     factorises = isinstance(prior, td.Independent) and prior.reinterpreted_batch_ndims == 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch.distributions as td
 from torch import Tensor
 
-from vaecourse.distributions import frozen
-from vaecourse.model import Draw, LatentVariableModel
+from vaecourse.distributions import full_precision_arithmetic, has_jumps
+from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import elbo
 
 
@@ -16,8 +17,8 @@ def pathwise(
     model: LatentVariableModel,
     x: Tensor,
     num_samples: int = 1,
-    objective: Callable[[Draw], Tensor] = elbo,
-    chunk_size: int | None = None,
+    objective: Callable[..., Tensor] = elbo,
+    **options: Any,
 ) -> Tensor:
     """The reparameterised estimator: the gradient goes through the samples.
 
@@ -26,8 +27,7 @@ def pathwise(
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
         objective: a function of a draw, such as ``iwae``.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all; see
-            :meth:`~vaecourse.model.LatentVariableModel.log_likelihood`.
+        options: handed on to the objective, such as ``beta`` for ``beta_elbo``.
 
     Returns:
         The objective, [B], in nats.
@@ -35,18 +35,18 @@ def pathwise(
     References:
         Kingma & Welling (2014), section 2.4; Rezende, Mohamed & Wierstra (2014), section 3.
     """
-    q = _checked(model.posterior(x), num_samples, "pathwise")
-    return objective(model.draw(x, num_samples, q=q, chunk_size=chunk_size))
+    q, pz = smooth_q_and_prior(model, x, num_samples, "pathwise")
+    return objective(model.draw(x, num_samples, q=q, pz=pz), **options)
 
 
-def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size: int | None = None) -> Tensor:
+def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, beta: float | Tensor = 1.0) -> Tensor:
     """The bound with its KL in closed form: only the reconstruction term is sampled.
 
     Args:
         model: a model whose KL(q(z|x) || p(z)) torch knows.
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
+        beta: weight of the KL, as in :func:`~vaecourse.objectives.beta_elbo`.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -54,12 +54,20 @@ def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chu
     References:
         Kingma & Welling (2014), equation 7.
     """
-    q = _checked(model.posterior(x), num_samples, "analytic_kl")
-    z = q.rsample((num_samples,))  # [S, B, L]
-    return model.log_likelihood(x, z, chunk_size).mean(0) - td.kl_divergence(q, model.prior())
+    q, pz = reparameterised_q(model, x, num_samples, "analytic_kl"), model.prior()
+    with full_precision_arithmetic(q, pz):
+        z = q.rsample((num_samples,))  # [S, B, L]
+        kl = td.kl_divergence(q, pz)
+    return model.log_likelihood(x, z).mean(0) - beta * kl
 
 
-def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size: int | None = None) -> Tensor:
+def stl(
+    model: LatentVariableModel,
+    x: Tensor,
+    num_samples: int = 1,
+    objective: Callable[..., Tensor] = elbo,
+    **options: Any,
+) -> Tensor:
     """Sticking the landing: the score term of log q, whose expectation is zero, is left out of the gradient.
 
     At the exact posterior every sample's gradient with respect to q is then exactly zero.
@@ -68,25 +76,42 @@ def stl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size:
         model: a model whose q(z|x) can be reparameterised.
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
+        objective: ``elbo`` or another function that is linear in the log-weights. (Of ``iwae`` the term that is left
+            out has another expectation than zero: :func:`dreg` is its unbiased kin.)
+        options: handed on to the objective.
 
     Returns:
-        The evidence lower bound, [B], in nats.
+        The objective, [B], in nats.
 
     References:
         Roeder, Wu & Duvenaud (2017).
     """
-    q = _checked(model.posterior(x), num_samples, "stl")
-    z = q.rsample((num_samples,))  # its live log q is not wanted
-    return elbo(model.score(x, z, frozen(q).log_prob(z), chunk_size))
+    q, pz = smooth_q_and_prior(model, x, num_samples, "stl")
+    return objective(model.draw(x, num_samples, q=q, through="sample", pz=pz), **options)
 
 
-def _checked(q: td.Distribution, num_samples: int, estimator: str) -> td.Distribution:
+def reparameterised_q(model: LatentVariableModel, x: Tensor, num_samples: int, estimator: str) -> td.Distribution:
+    """q(z|x), if its samples can carry a gradient."""
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
+    q = model.posterior(x)
     if not q.has_rsample:
         raise ValueError(
             f"{estimator} needs a q(z|x) that can be reparameterised, and {type(q).__name__} cannot: "
             "its gradient would silently leave out how q's parameters move the samples"
         )
     return q
+
+
+def smooth_q_and_prior(
+    model: LatentVariableModel, x: Tensor, num_samples: int, estimator: str
+) -> tuple[td.Distribution, td.Distribution]:
+    """q(z|x) and p(z), if the derivative of their densities along a sample is all that there is to differentiate."""
+    q, pz = reparameterised_q(model, x, num_samples, estimator), model.prior()
+    for name, distribution in (("q(z|x)", q), ("p(z)", pz)):
+        if has_jumps(distribution):
+            raise ValueError(
+                f"{estimator} needs densities without jumps, and {name}, {type(distribution).__name__}, has some: "
+                "a gradient along the samples does not see them; use analytic_kl"
+            )
+    return q, pz

@@ -15,8 +15,7 @@ def gumbel_softmax(
     model: LatentVariableModel,
     x: Tensor,
     num_samples: int = 1,
-    temperature: float = 1.0,
-    chunk_size: int | None = None,
+    temperature: float | Tensor = 1.0,
 ) -> Tensor:
     r"""The Gumbel-softmax (Concrete) estimator. *Biased*: the gradient is that of a model which decodes soft latents.
 
@@ -31,7 +30,6 @@ def gumbel_softmax(
         x: data of shape [B, D].
         num_samples: number S of samples per datum.
         temperature: tau, above 0.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -42,16 +40,15 @@ def gumbel_softmax(
     q, soft, hard = _relaxed_sample(model, x, num_samples, temperature)
     kl = _kl(q, model)
     with torch.no_grad():
-        value = model.log_likelihood(x, hard, chunk_size).mean(0) - kl
-    return with_gradient_of(value, model.log_likelihood(x, soft, chunk_size).mean(0) - kl)
+        value = model.log_likelihood(x, hard).mean(0) - kl
+    return with_gradient_of(value, model.log_likelihood(x, soft).mean(0) - kl)
 
 
 def straight_through(
     model: LatentVariableModel,
     x: Tensor,
     num_samples: int = 1,
-    temperature: float | None = None,
-    chunk_size: int | None = None,
+    temperature: float | Tensor | None = None,
 ) -> Tensor:
     r"""The straight-through estimator. *Biased*: the decoder sees a hard z, and the gradient pretends that it was soft.
 
@@ -61,7 +58,6 @@ def straight_through(
         num_samples: number S of samples per datum.
         temperature: None sends the gradient to the probabilities, as if z were its own mean; a number sends it to the
             Gumbel-softmax sample of that temperature whose hard version z is.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -72,7 +68,7 @@ def straight_through(
     q, soft, hard = _relaxed_sample(model, x, num_samples, 1.0 if temperature is None else temperature)
     soft = q.mean if temperature is None else soft
     z = hard + (soft - soft.detach())
-    return model.log_likelihood(x, z, chunk_size).mean(0) - _kl(q, model)
+    return model.log_likelihood(x, z).mean(0) - _kl(q, model)
 
 
 def _kl(q: td.Distribution, model: LatentVariableModel) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-import torch.distributions as td
 from torch import Tensor, nn
 
 from vaecourse.estimators.surrogate import with_gradient_of
@@ -21,7 +20,6 @@ def score_function(
     x: Tensor,
     num_samples: int = 1,
     baseline: Baseline = None,
-    chunk_size: int | None = None,
 ) -> Tensor:
     r"""The score-function estimator of the evidence lower bound's gradient, for any q that can be sampled and scored.
 
@@ -37,7 +35,6 @@ def score_function(
         num_samples: number S of samples per datum.
         baseline: b in nats. None for none; a number or a tensor [B]; a function of x that gives [B], such as a trained
             network; or ``"leave_one_out"``, for each sample the mean log-weight of the others (RLOO, VarGrad).
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The evidence lower bound, [B], in nats.
@@ -49,7 +46,7 @@ def score_function(
         Williams (1992), theorem 1; Mnih & Gregor (2014), section 2.3; Kool, van Hoof & Welling (2019) for
         leave-one-out.
     """
-    draw = detached_draw(model, x, num_samples, chunk_size)
+    draw = model.draw(x, num_samples, through="density")
     return with_gradient_of(elbo(draw), _surrogate(draw, baseline_at(baseline, x, draw.log_w)))
 
 
@@ -86,11 +83,9 @@ class NVIL(nn.Module):
         self.register_buffer("variance", torch.ones(()))
         self.register_buffer("weight", torch.zeros(()))
 
-    def forward(
-        self, model: LatentVariableModel, x: Tensor, num_samples: int | None = None, chunk_size: int | None = None
-    ) -> Tensor:
+    def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int | None = None) -> Tensor:
         """The evidence lower bound, [B], in nats, for x of shape [B, D]."""
-        draw = detached_draw(model, x, self.num_samples if num_samples is None else num_samples, chunk_size)
+        draw = model.draw(x, self.num_samples if num_samples is None else num_samples, through="density")
         baseline = self.baseline(x)  # [B]; made before the running moments take in the samples at hand
         log_w = draw.log_w.detach()  # [S, B]
         misfit = ((log_w - baseline) / self.scale).square().mean(0)
@@ -115,21 +110,6 @@ class NVIL(nn.Module):
         rate = (1 - self.decay) / self.weight
         self.variance.lerp_((log_w - log_w.mean()).square().mean().to(self.variance), rate)
         self.mean.lerp_(log_w.mean().to(self.mean), rate)
-
-
-def detached_draw(model: LatentVariableModel, x: Tensor, num_samples: int, chunk_size: int | None) -> Draw:
-    """A draw whose samples carry no gradient, whether or not q could be reparameterised."""
-    return detached_draw_from(model, x, model.posterior(x), num_samples, chunk_size)
-
-
-def detached_draw_from(
-    model: LatentVariableModel, x: Tensor, q: td.Distribution, num_samples: int, chunk_size: int | None
-) -> Draw:
-    """The same from a given q."""
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
-    z = q.sample((num_samples,))
-    return model.score(x, z, q.log_prob(z), chunk_size)
 
 
 def baseline_at(baseline: Baseline, x: Tensor, signal: Tensor) -> Tensor | float:

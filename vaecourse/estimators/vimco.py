@@ -8,15 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vaecourse.estimators.score_function import detached_draw, mean_of_others
+from vaecourse.estimators.score_function import mean_of_others
 from vaecourse.estimators.surrogate import with_gradient_of
 from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import iwae
 
 
-def iwae_score_function(
-    model: LatentVariableModel, x: Tensor, num_samples: int = 1, chunk_size: int | None = None
-) -> Tensor:
+def iwae_score_function(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
     r"""The plain score-function estimator of :math:`\nabla \mathcal L_k`: every sample is praised for the whole bound.
 
     .. math:: \sum_s \hat L\, \nabla \log q(z_s|x) + \sum_s \tilde w_s \nabla \log w_s, \qquad
@@ -26,7 +24,6 @@ def iwae_score_function(
         model: any model; gradients never pass through its samples.
         x: data of shape [B, D].
         num_samples: number k of samples per datum.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The importance-weighted bound, [B], in nats.
@@ -34,7 +31,7 @@ def iwae_score_function(
     References:
         Mnih & Rezende (2016), section 2.
     """
-    draw = detached_draw(model, x, num_samples, chunk_size)
+    draw = model.draw(x, num_samples, through="density")
     bound = iwae(draw)
     return with_gradient_of(bound, bound + (bound.detach() * draw.log_qz_x).sum(0))
 
@@ -44,7 +41,6 @@ def vimco(
     x: Tensor,
     num_samples: int = 2,
     mean: Literal["geometric", "arithmetic"] = "geometric",
-    chunk_size: int | None = None,
 ) -> Tensor:
     r"""VIMCO: each sample is praised only for what it adds to the bound that the other samples would have given.
 
@@ -59,7 +55,6 @@ def vimco(
         x: data of shape [B, D].
         num_samples: number k of samples per datum, at least 2.
         mean: how the missing weight is guessed, as the "geometric" or the "arithmetic" mean of the other weights.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
 
     Returns:
         The importance-weighted bound, [B], in nats.
@@ -67,7 +62,7 @@ def vimco(
     References:
         Mnih & Rezende (2016), section 2.
     """
-    draw = detached_draw(model, x, num_samples, chunk_size)
+    draw = model.draw(x, num_samples, through="density")
     bound = iwae(draw)
     signal = bound.detach() - bound_without(draw.log_w.detach(), mean)  # [S, B]
     return with_gradient_of(bound, bound + (signal * draw.log_qz_x).sum(0))

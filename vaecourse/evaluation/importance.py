@@ -51,7 +51,8 @@ def importance_log_likelihood(
     for name, value in (("num_samples", num_samples), ("chunk_size", chunk_size)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, and is {value}")
-    check_support(model.likelihood(model.prior().sample((1,))), x)
+    pz = model.prior()  # once: it may run a network
+    check_support(model.likelihood(pz.sample((1,))), x)
     samples_at_once = min(num_samples, chunk_size)
     log_px, ess = [], []
     for part in tqdm(x.split(max(1, chunk_size // samples_at_once)), disable=not progress, unit="batch", leave=False):
@@ -61,7 +62,7 @@ def importance_log_likelihood(
         log_squares = log_sum  # log of the sum of w^2
         for start in range(0, num_samples, samples_at_once):
             size = min(samples_at_once, num_samples - start)
-            log_w = model.draw(part, size, q=q).log_w.cpu().double()  # [S, b]
+            log_w = model.draw(part, size, q=q, pz=pz).log_w.cpu().double()  # [S, b]
             log_sum = torch.logaddexp(log_sum, log_w.logsumexp(0))
             log_squares = torch.logaddexp(log_squares, (2 * log_w).logsumexp(0))
         log_px.append(log_sum - math.log(num_samples))

@@ -12,7 +12,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.evaluation.averages import mean_and_se
-from vaecourse.inference import optimise_posteriors
+from vaecourse.inference import Family, optimise_posteriors
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import seeded
 
@@ -73,7 +73,7 @@ def gap_ledger(
     model: LatentVariableModel,
     x: Tensor,
     log_px: Tensor,
-    families: Sequence[str] = ("diagonal",),
+    families: Sequence[Family] = ("diagonal",),
     num_samples: int = 1000,
     num_steps: int = 500,
     chunk_size: int = 20_000,
@@ -104,15 +104,15 @@ def gap_ledger(
         raise ValueError(f"log_px must have one number per datum, [{len(x)}], and has shape {list(log_px.shape)}")
     if not families:
         raise ValueError("families must name at least the encoder's own family")
+    model = LatentVariableModel(model.prior, model.likelihood, model.posterior, chunk_size)
     with torch.no_grad():
         q = model.posterior(x)
-    rows = {"encoder": _bound(model, x, q, num_samples, chunk_size, seed)}
+    rows = {"encoder": _bound(model, x, q, num_samples, seed)}
     for family in families:
-        fit = optimise_posteriors(
-            model, x, family, start=q, num_steps=num_steps, chunk_size=chunk_size, seed=seed + 1, progress=progress
-        )
+        fit = optimise_posteriors(model, x, family, start=q, num_steps=num_steps, seed=seed + 1, progress=progress)
         q = fit.q
-        rows[f"best {family} q"] = _bound(model, x, q, num_samples, chunk_size, seed)
+        name = getattr(family, "__name__", family)
+        rows[f"best {name} q"] = _bound(model, x, q, num_samples, seed)
     rows = dict(reversed(rows.items()))
     bounds, noise = ({name: row[k] for name, row in rows.items()} for k in (0, 1))
     return GapLedger(log_px, bounds, noise)
@@ -120,13 +120,14 @@ def gap_ledger(
 
 @torch.no_grad()
 def _bound(
-    model: LatentVariableModel, x: Tensor, q: td.Distribution, num_samples: int, chunk_size: int, seed: int
+    model: LatentVariableModel, x: Tensor, q: td.Distribution, num_samples: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """The bound of a q and its Monte-Carlo standard error, each [B], under the noise of a seed."""
     if num_samples < 2:
         raise ValueError(f"num_samples must be at least 2, and is {num_samples}")
+    pz = model.prior()
     with seeded(seed, x.device):
-        at_once = max(1, chunk_size // len(x))
+        at_once = max(1, model.chunk_size // len(x))
         sizes = [min(at_once, num_samples - start) for start in range(0, num_samples, at_once)]
-        log_w = torch.cat([model.draw(x, size, q=q, chunk_size=chunk_size).log_w for size in sizes])  # [S, B]
+        log_w = torch.cat([model.draw(x, size, q=q, pz=pz).log_w for size in sizes])  # [S, B]
     return log_w.mean(0), log_w.std(0) / math.sqrt(num_samples)

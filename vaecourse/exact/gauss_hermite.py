@@ -8,7 +8,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.distributions import frozen
-from vaecourse.inference import loc_and_scale_tril, per_datum
+from vaecourse.inference import Family, family_named, loc_and_scale_tril
 from vaecourse.model import Draw, LatentVariableModel
 
 
@@ -38,9 +38,7 @@ def gauss_hermite(order: int, dim: int = 2, dtype: torch.dtype = torch.float64) 
     return nodes, torch.cartesian_prod(*[weight] * dim).reshape(-1, dim).prod(-1)
 
 
-def draw_at_nodes(
-    model: LatentVariableModel, x: Tensor, q: td.Distribution, nodes: Tensor, chunk_size: int | None = None
-) -> Draw:
+def draw_at_nodes(model: LatentVariableModel, x: Tensor, q: td.Distribution, nodes: Tensor) -> Draw:
     r"""The draw whose samples are the nodes moved to a Gaussian q, :math:`z = m + C \epsilon_k`; differentiable.
 
     Args:
@@ -48,14 +46,13 @@ def draw_at_nodes(
         x: data of shape [B, D].
         q: a Gaussian with batch shape [B], diagonal or full.
         nodes: [K, L].
-        chunk_size: how many (node, datum) pairs are decoded at once, None for all.
 
     Returns:
-        A :class:`~vaecourse.model.Draw` with S = K; average it with the weights, not evenly.
+        A :class:`~vaecourse.model.Draw` with S = K; its ``log_mass`` are the logarithms of the weights, [K, 1].
     """
     loc, scale_tril = loc_and_scale_tril(q)
     z = loc + (scale_tril @ nodes.to(loc)[:, None, :, None]).squeeze(-1)  # [K, B, L]
-    return model.score(x, z, q.log_prob(z), chunk_size)
+    return model.score(x, z, q.log_prob(z))
 
 
 def gaussian_bound(
@@ -63,7 +60,6 @@ def gaussian_bound(
     x: Tensor,
     q: td.Distribution | None = None,
     order: int = 32,
-    chunk_size: int | None = None,
 ) -> Tensor:
     """The evidence lower bound of a Gaussian q without Monte-Carlo noise, and by autograd its gradient.
 
@@ -74,21 +70,20 @@ def gaussian_bound(
         x: data of shape [B, D].
         q: a Gaussian with batch shape [B]; None for the model's posterior.
         order: quadrature points per dimension.
-        chunk_size: how many (node, datum) pairs are decoded at once, None for all.
 
     Returns:
         The bound, [B], in nats.
     """
     q = model.posterior(x) if q is None else q
     nodes, weights = gauss_hermite(order, q.event_shape[0], x.dtype)
-    return weights.to(x) @ draw_at_nodes(model, x, q, nodes, chunk_size).log_w
+    return weights.to(x) @ draw_at_nodes(model, x, q, nodes).log_w
 
 
 def best_gaussian(
     model: LatentVariableModel,
     x: Tensor,
     start: td.Distribution | None = None,
-    family: str = "diagonal",
+    family: Family = "diagonal",
     order: int = 20,
     max_iterations: int = 150,
 ) -> td.Distribution:
@@ -98,7 +93,7 @@ def best_gaussian(
         model: its latent has one or two dimensions; it is not changed.
         x: data of shape [B, D], preferably float64.
         start: where to begin, batch shape [B]; None for the model's posterior.
-        family: "diagonal" or "full".
+        family: of Gaussians, "diagonal" or "full".
         order: quadrature points per dimension.
         max_iterations: of L-BFGS with a line search, which climbs the sum over the data.
 
@@ -106,7 +101,7 @@ def best_gaussian(
         The best q of each datum, batch shape [B], without a gradient.
     """
     with torch.no_grad():
-        posterior = per_datum(model.posterior(x) if start is None else start, family)
+        posterior = family_named(family)(model.posterior(x) if start is None else start)
     optimiser = torch.optim.LBFGS(
         [posterior.rows], max_iter=max_iterations, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
     )

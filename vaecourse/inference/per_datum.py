@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.distributions as td
@@ -41,7 +41,7 @@ class PerDatum(Conditional):
 class LocalFit(NamedTuple):
     """What a local optimisation ends with, and how it got there."""
 
-    posterior: PerDatum
+    posterior: Conditional
     trace: Tensor  # [num_steps, B], the estimated bound of each datum before each step, nats
 
     @property
@@ -50,17 +50,19 @@ class LocalFit(NamedTuple):
         return frozen(self.posterior())
 
 
+Family = Literal["diagonal", "full"] | Callable[[td.Distribution], Conditional]
+
+
 def optimise_posteriors(
     model: LatentVariableModel,
     x: Tensor,
-    family: str = "diagonal",
+    family: Family = "diagonal",
     *,
     start: str | td.Distribution = "encoder",
     estimator: Callable = stl,
     num_steps: int = 500,
     num_samples: int = 8,
     learning_rate: float = 0.05,
-    chunk_size: int | None = None,
     seed: int = 0,
     progress: bool = False,
 ) -> LocalFit:
@@ -73,14 +75,15 @@ def optimise_posteriors(
     Args:
         model: its prior and likelihood are used, and its posterior where ``start`` is "encoder"; it is not changed.
         x: data of shape [B, D].
-        family: "diagonal" or "full", the covariance of the Gaussian q.
+        family: "diagonal" or "full", the covariance of the Gaussian q; or a function from the start, a distribution
+            with batch shape [B], to a conditional that holds a q for each datum and can be called without context, such
+            as a flow over :func:`diagonal`. All its parameters are optimised.
         start: "encoder" or "prior", or a distribution with batch shape [B] whose means and covariances are taken over.
             Where the posterior has several modes, the start decides which one q settles on.
-        estimator: ``(model, x, num_samples, chunk_size=...) -> [B]``.
+        estimator: ``(model, x, num_samples) -> [B]``.
         num_steps: gradient steps.
         num_samples: samples per datum and step; a step costs as many evaluations of the decoder, and their gradients.
         learning_rate: Adam's at the start, in units of z for means and of its logarithm for scales.
-        chunk_size: how many (sample, datum) pairs are decoded at once, None for all.
         seed: of the samples; the caller's random state is not changed.
         progress: show a bar over the steps.
 
@@ -95,31 +98,44 @@ def optimise_posteriors(
             raise ValueError(f"{name} must be above 0, and is {value}")
     if model.prior().support.is_discrete:
         raise ValueError("a Gaussian q needs real latents, and this model's are discrete")
-    posterior = per_datum(_start(model, x, start), family)
-    local = LatentVariableModel(model.prior, model.likelihood, posterior)
-    optimiser = torch.optim.Adam([posterior.rows], lr=learning_rate, betas=(0.9, 0.99))  # soon forgets the start
+    posterior = family_named(family)(_start(model, x, start))
+    local = LatentVariableModel(model.prior, model.likelihood, posterior, model.chunk_size)
+    parameters = list(posterior.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))  # soon forgets the start
     trace = []
     with seeded(seed, x.device):
         for step in tqdm(range(num_steps), disable=not progress, unit="step", leave=False):
             optimiser.param_groups[0]["lr"] = learning_rate * (1 + math.cos(math.pi * step / num_steps)) / 2
-            bound = estimator(local, x, num_samples, chunk_size=chunk_size)
-            (posterior.rows.grad,) = torch.autograd.grad(-bound.sum(), [posterior.rows])
+            bound = estimator(local, x, num_samples)
+            for parameter, gradient in zip(parameters, torch.autograd.grad(-bound.sum(), parameters)):
+                parameter.grad = gradient
             optimiser.step()
             trace.append(bound.detach())
     return LocalFit(posterior, torch.stack(trace))
 
 
-def per_datum(q: td.Distribution, family: str = "diagonal") -> PerDatum:
-    """The Gaussians of a family with the means and covariances of q, batch shape [B]; "diagonal" drops correlations."""
+def diagonal(q: td.Distribution) -> PerDatum:
+    """The Gaussians with the means and variances of q, batch shape [B], and no correlations."""
     loc, scale_tril = loc_and_scale_tril(q)
-    if family == "diagonal":
-        return PerDatum(DiagonalGaussian(nn.Identity()), torch.cat([loc, scale_tril.norm(dim=-1).log()], -1))
-    if family == "full":
-        slot = FullCovarianceGaussian(nn.Identity(), loc.shape[-1]).to(loc.device)
-        entries = scale_tril[..., slot.below[0], slot.below[1]]
-        log_diagonal = scale_tril.diagonal(dim1=-2, dim2=-1).log()
-        return PerDatum(slot, torch.cat([loc, log_diagonal, entries], -1))
-    raise ValueError(f'family must be "diagonal" or "full", and is {family!r}')
+    return PerDatum(DiagonalGaussian(nn.Identity()), torch.cat([loc, scale_tril.norm(dim=-1).log()], -1))
+
+
+def full(q: td.Distribution) -> PerDatum:
+    """The Gaussians with the means and covariances of q, batch shape [B]."""
+    loc, scale_tril = loc_and_scale_tril(q)
+    slot = FullCovarianceGaussian(nn.Identity(), loc.shape[-1]).to(loc.device)
+    entries = scale_tril[..., slot.below[0], slot.below[1]]
+    log_diagonal = scale_tril.diagonal(dim1=-2, dim2=-1).log()
+    return PerDatum(slot, torch.cat([loc, log_diagonal, entries], -1))
+
+
+def family_named(family: Family) -> Callable[[td.Distribution], Conditional]:
+    """The function from a start to the conditional that is optimised; the Gaussian families have names."""
+    if callable(family):
+        return family
+    if family not in (gaussians := {"diagonal": diagonal, "full": full}):
+        raise ValueError(f'family must be "diagonal", "full" or a function of the start, and is {family!r}')
+    return gaussians[family]
 
 
 def loc_and_scale_tril(q: td.Distribution) -> tuple[Tensor, Tensor]:
