@@ -28,7 +28,7 @@ from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import beta_elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import MixtureOfGaussians
-from vaecourse.training import fit
+from vaecourse.training import fit, ramp
 from vaecourse.training.machinery.weights import read
 
 
@@ -51,7 +51,7 @@ def train(checkpoint: Path) -> None:
         num_epochs=5,
         learning_rate=3e-3,
         schedule="cosine",
-        warm_up=2,
+        anneal={"beta": ramp(24)},
         ema=0.99,
         gradient_clip=20.0,
         num_shards=2,

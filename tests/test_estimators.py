@@ -232,8 +232,8 @@ def test_dreg_sticks_the_landing_for_any_k():
 def test_noise_goes_with_the_square_of_the_distance_to_the_posterior(estimator):
     """Each log-weight's slope in z is proportional to the distance, so that its variance falls to a quarter at half.
 
-    The same noise at both distances, so that the ratio is exact up to terms of higher order; the plain estimators' noise
-    is there at no distance at all.
+    The same noise at both distances, so that the ratio is exact up to terms of higher order; the noise of the plain
+    estimators is there at no distance at all.
     """
     model, x = at_the_posterior()
     parameters = list(model.posterior.parameters())

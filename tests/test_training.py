@@ -6,23 +6,27 @@ import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import NamedTuple
 
 import pytest
 import torch
+import torch.distributions as td
 from cases import neural_model, seeded
 from torch import nn
 
 from vaecourse import data
 from vaecourse.data import Dataset
+from vaecourse.distributions import Conditional
 from vaecourse.em.ppca import ProbabilisticPCA
-from vaecourse.estimators import pathwise
+from vaecourse.estimators import analytic_kl, pathwise, stl
 from vaecourse.exact import linear_gaussian, linear_gaussian_marginal
 from vaecourse.likelihoods import Bernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
+from vaecourse.objectives import beta_elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
-from vaecourse.training import fit
+from vaecourse.training import fit, ramp
 from vaecourse.training.machinery.weights import read
 
 
@@ -70,9 +74,9 @@ def test_recovers_the_maximum_likelihood_of_ppca():
     assert history.records[0]["bound"] < best - 5 and len(history.frame()) == 600
 
 
-def fitted(seed=0, **options):
+def fitted(bound=pathwise, seed=0, **options):
     model = seeded(neural_model).float()
-    history = fit(model, pathwise, binary(), num_epochs=3, batch_size=25, seed=seed, progress=False, **options)
+    history = fit(model, bound, binary(), num_epochs=3, batch_size=25, seed=seed, progress=False, **options)
     return model, history
 
 
@@ -244,16 +248,128 @@ def test_average_is_validated_and_kept(offset):
     assert bound.values == pytest.approx(averages, abs=1e-6) and offset.value.item() == bound.values[-1]
 
 
-def test_warm_up_weighs_the_rate(offset):
-    """beta rises by 1 / (warm_up * number of batches) a step, and is 1 from then on and in validation."""
+def test_annealing_hands_the_bound_its_values(offset):
+    """A ramp over four steps of six; validation has the values of the end from the first epoch on."""
     seen = {True: [], False: []}
 
-    def bound(model, x, beta=1.0):
-        seen[model.training].append(float(beta))
+    def bound(model, x, beta=1.0, temperature=None):
+        seen[model.training].append((float(beta), float(temperature)))
         return model.value.expand(len(x))
 
-    fit(offset, bound, binary(), valid=binary(), num_epochs=3, batch_size=30, warm_up=2, progress=False)
-    assert seen[True] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0] and seen[False] == [1.0, 1.0, 1.0]
+    anneal = {"beta": ramp(4), "temperature": lambda step, num_steps: 1 - step / num_steps}
+    fit(offset, bound, binary(), valid=binary(), num_epochs=3, batch_size=30, anneal=anneal, progress=False)
+    temperatures = pytest.approx([1 - step / 6 for step in range(6)], abs=1e-6)
+    assert [beta for beta, _ in seen[True]] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    assert [temperature for _, temperature in seen[True]] == temperatures
+    assert seen[False] == [(1.0, 0.0)] * 3
+
+
+def test_annealing_fits_the_estimators_of_the_package():
+    """The KL's weight reaches the objective through the estimator, and a weight of one is no weight."""
+    plain = fitted(valid=binary(20, 1))[1].records
+    for bound in (partial(pathwise, objective=beta_elbo), partial(stl, objective=beta_elbo), analytic_kl):
+        weighed = lambda beta, bound=bound, **options: fitted(  # noqa: E731
+            bound, valid=binary(20, 1), anneal={"beta": lambda step, num_steps: beta}, **options
+        )[1].records[-1]
+        free, dear = weighed(0.0, learning_rate=0.1), weighed(10.0, learning_rate=0.1)
+        assert free["rate"] > 2 * dear["rate"]  # what costs nothing is used; chosen
+        if bound is not analytic_kl and bound.func is pathwise:
+            assert weighed(1.0)["valid_bound"] == pytest.approx(plain[-1]["valid_bound"], abs=1e-5)
+
+
+def test_monitor_measures_what_it_is_told():
+    """Means over the validation data, in parts of unequal size, in evaluation mode and without a graph."""
+    sizes = []
+
+    def monitor(model, x):
+        assert not model.training and not torch.is_grad_enabled()
+        sizes.append(len(x))
+        return {"ink": x.mean(1), "first": x[:, 0]}
+
+    valid = binary(1500, 1)
+    records = fitted(valid=valid, monitor=monitor)[1].records
+    x = valid.realise()
+    assert sizes[:2] == [1000, 500]
+    assert records[-1]["ink"] == pytest.approx(x.mean().item(), abs=1e-6)
+    assert records[-1]["first"] == pytest.approx(x[:, 0].mean().item(), abs=1e-6)
+    assert "rate" not in records[-1]
+    assert {"rate", "distortion"}.isdisjoint(fitted(monitor=None)[1].frame().columns)
+
+
+def test_a_posterior_without_a_density_can_be_trained():
+    """Nothing but the monitor draws with a density; without one an implicit q gets through."""
+
+    class Implicit(td.Distribution):
+        has_rsample = True
+
+        def __init__(self, loc):
+            self.loc = loc
+            super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
+
+        def rsample(self, sample_shape=torch.Size()):  # noqa: B008
+            return self.loc + torch.randn(*sample_shape, *self.loc.shape)
+
+    class Slot(Conditional):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(3, 1)
+
+        def forward(self, c=None):
+            return Implicit(self.net(c))
+
+    model = LatentVariableModel(StandardNormal(1), Bernoulli(nn.Linear(1, 3)), Slot())
+    reconstruction = lambda model, x: model.log_likelihood(x, model.posterior(x).rsample((1,))).mean(0)  # noqa: E731
+    options = dict(num_epochs=1, batch_size=30, progress=False)
+    fit(model, reconstruction, binary(), valid=binary(20, 1), monitor=None, **options)
+    with pytest.raises(NotImplementedError):
+        fit(model, reconstruction, binary(), **options)
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ({"bound": torch.zeros(20)}, "monitor must not use the names epoch, bound, .*, and returns 'bound'"),
+        ({"ink": torch.zeros(())}, r"monitor must return one number per datum, of shape \[20\], for 'ink': \[\]"),
+        ({"ink": 0.5}, r"monitor must return one number per datum, of shape \[20\], for 'ink': float"),
+    ],
+)
+def test_bad_monitors_are_refused(returned, words):
+    with pytest.raises(ValueError, match=words):
+        fitted(valid=binary(20, 1), monitor=lambda model, x: returned)
+
+
+class Labelled(NamedTuple):
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+class WithLabels(Dataset):
+    """A data set whose batches bring labels along, as integers."""
+
+    def batch(self, index=None, generator=None):
+        return Labelled(super().batch(index, generator), self.y[slice(None) if index is None else index])
+
+    def realise(self, seed=0):
+        return Labelled(super().batch(), self.y)
+
+
+def test_a_batch_may_hold_more_than_x():
+    """All of it reaches the bound and the monitor, datum by datum; integers stay integers in a float64 model."""
+    made = binary(90)
+    train = WithLabels(**{**vars(made), "y": made.x.long().sum(1)})
+
+    def bound(model, x, y):
+        assert y.dtype == torch.int64 and x.dtype == torch.float64 and torch.equal(x.sum(1).long(), y)
+        return pathwise(model, x)
+
+    def monitor(model, x, y):
+        return {"label": y.double()}
+
+    for options in ({}, {"num_shards": 2}):
+        model = seeded(neural_model)
+        history = fit(model, bound, train, valid=train, num_epochs=2, batch_size=40, monitor=monitor, progress=False,
+                      **options)  # fmt: skip
+        assert history.records[-1]["label"] == pytest.approx(train.y.double().mean().item())
 
 
 def test_optimiser_is_the_callers_choice(offset):
@@ -380,8 +496,15 @@ def test_a_bound_that_is_averaged_already_is_refused():
         ({"num_epochs": 0}, "num_epochs must be a whole number above 0, and is 0"),
         ({"batch_size": -1}, "batch_size must be a whole number above 0, and is -1"),
         ({"num_shards": 1.5}, "num_shards must be a whole number above 0, and is 1.5"),
-        ({"warm_up": 0}, "warm_up must be a whole number above 0, and is 0"),
-        ({"learning_rate": math.nan}, "learning_rate must be above 0, and is nan"),
+        ({"anneal": {"beta": 1.0}}, "anneal must map names to functions .*, and is {'beta': 1.0}"),
+        ({"monitor": "rate"}, "monitor must be None or a function .*, and is 'rate'"),
+        ({"learning_rate": {"": 1e-3, "prior.": -1.0}}, "learning_rate must be above 0, or map what names begin with"),
+        ({"learning_rate": {"": 1e-3, "encoder.": 1.0}}, "learning_rate names 'encoder.', with which no trained"),
+        ({"learning_rate": {"posterior.": 1e-3}}, "learning_rate has no rate for likelihood.net.*: give one for all"),
+        (
+            {"learning_rate": math.nan},
+            "learning_rate must be above 0, or map what names begin with to such, and is nan",
+        ),
         ({"gradient_clip": 0.0}, "gradient_clip must be above 0, and is 0"),
         ({"checkpoint_seconds": -1.0}, "checkpoint_seconds must be 0 or more, and is -1"),
         ({"ema": 1.0}, "ema must lie between 0 and 1, and is 1.0"),

@@ -1,18 +1,72 @@
-"""The learning rate as a function of the step: nothing to remember, so nothing to save."""
+"""What changes in the course of a training by plan: functions of the step, so that there is nothing to remember."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-Schedule = Callable[[int, int], float]  # (step, number of steps) -> factor of the learning rate
+Schedule = Callable[[int, int], float]  # (step, number of steps) -> a factor, or a value
 
 
 def cosine(step: int, num_steps: int) -> float:
     """A factor that falls from 1 to 0 over the training (Loshchilov & Hutter, 2017, equation 5)."""
     return (1 + math.cos(math.pi * step / num_steps)) / 2
+
+
+@dataclass(frozen=True)
+class ramp:
+    """A weight that rises from ``start`` to 1 over the first ``length`` steps, and then stays: a warm-up of the KL.
+
+    Args:
+        length: number of steps, above 0.
+        start: the first value.
+
+    References:
+        Bowman et al. (2016), section 3.1; Sønderby et al. (2016), section 2.3.
+
+    Example:
+        >>> [ramp(4)(step, 100) for step in (0, 1, 4, 50)]
+        [0.0, 0.25, 1.0, 1.0]
+    """
+
+    length: int
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.length > 0:
+            raise ValueError(f"length must be above 0, and is {self.length}")
+
+    def __call__(self, step: int, num_steps: int) -> float:
+        """The weight at a step."""
+        return self.start + (1 - self.start) * min(1.0, step / self.length)
+
+
+class Annealed:
+    """The values that are handed to the bound by keyword, step after step.
+
+    Args:
+        functions: name to ``(step, num_steps) -> value``.
+        num_steps: of the whole training.
+        like: whose type and device the values get.
+    """
+
+    def __init__(self, functions: Mapping[str, Schedule] | None, num_steps: int, like: Tensor):
+        self.functions = dict(functions or {})
+        self.num_steps = num_steps
+        self.like = like
+
+    def at(self, step: int) -> dict[str, Tensor]:
+        """The values of one step, scalars: tensors, so that a compiled bound is not compiled again for each."""
+        values = {name: function(step, self.num_steps) for name, function in self.functions.items()}
+        return {name: torch.as_tensor(value).to(self.like) for name, value in values.items()}
+
+    def at_the_end(self) -> dict[str, Tensor]:
+        """Those that the training ends with: validation uses them from the first epoch on."""
+        return self.at(self.num_steps)
 
 
 class LearningRates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,19 +12,18 @@ from torch import nn
 from tqdm import tqdm
 
 from vaecourse.data import Dataset
-from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import order
-from vaecourse.training.anneal import LearningRates, Schedule
+from vaecourse.training.anneal import Annealed, LearningRates, Schedule
 from vaecourse.training.history import History
-from vaecourse.training.machinery.arguments import check
+from vaecourse.training.machinery.arguments import check, check_data, largest_rate, rates_of
 from vaecourse.training.machinery.interrupts import interruptible
 from vaecourse.training.machinery.processes import Processes
 from vaecourse.training.machinery.resume import TrainingFile, identity
 from vaecourse.training.machinery.state import State
 from vaecourse.training.machinery.vector import Average, Vector
 from vaecourse.training.step import Bound, Gradient, Objective
-from vaecourse.training.validation import Validation
+from vaecourse.training.validation import Monitor, Validation, rate_and_distortion
 
 ADAM = partial(torch.optim.Adam, fused=True)
 
@@ -37,12 +36,13 @@ def fit(
     valid: Dataset | None = None,
     num_epochs: int,
     batch_size: int = 100,
-    learning_rate: float = 1e-3,
+    learning_rate: float | Mapping[str, float] = 1e-3,
     optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
     schedule: str | Schedule | None = None,
     gradient_clip: float | None = None,
     ema: float | None = None,
-    warm_up: int | None = None,
+    anneal: Mapping[str, Schedule] | None = None,
+    monitor: Monitor | None = rate_and_distortion,
     patience: int | None = None,
     device: torch.device | str | None = None,
     precision: str = "fp32",
@@ -64,21 +64,28 @@ def fit(
     Args:
         model: trained in place.
         bound: ``(model, x) -> [B]`` in nats, such as ``partial(pathwise, num_samples=50, objective=iwae)``; its own
-            parameters, if it is a module, are trained along.
+            parameters, if it is a module, are trained along. Where a batch holds more than x, such as labels, the bound
+            is called with all its parts, ``(model, x, y)``.
         train: the data, whose protocol decides what a batch is.
         valid: data for choosing the epoch.
         num_epochs: passes over the training data.
         batch_size: data per step; the last, shorter batch of an epoch is used too.
-        learning_rate: the optimiser's.
+        learning_rate: the optimiser's; or one for each part of the model, by what the names of its parameters begin
+            with: ``{"": 1e-3, "posterior.": 3e-3}``, where the longest counts, and "bound." are the bound's own.
+            Parameters that two slots share go by the name of the first.
         optimizer: ``(parameters, lr=...) -> torch.optim.Optimizer``; Adam, if none is named. All parameters come to it
-            as one vector, so it must treat each number alike, as Adam, SGD and their kin do.
+            as one vector, or as one for each run of equal rates, so it must treat each number alike, as Adam, SGD and
+            their kin do.
         schedule: None for a constant learning rate, "cosine" to let it fall to zero over the whole training, or a
             function ``(step, num_steps) -> factor``.
         gradient_clip: largest norm of the gradient of the mean bound, or None.
         ema: decay of an exponential moving average of the parameters, such as 0.999, or None. Validation and the
             final model use the average.
-        warm_up: number of epochs over which the weight of the KL rises from 0 to 1, or None (Bowman et al., 2016;
-            Sønderby et al., 2016). The bound must then take the weight as ``beta``; it is 1 in validation.
+        anneal: what changes by plan, name to ``(step, num_steps) -> value``; the bound is called with it by keyword, as
+            in ``anneal={"beta": ramp(1000)}`` for ``partial(pathwise, objective=beta_elbo)``. Validation uses the
+            values that the training ends with.
+        monitor: what is measured after each epoch besides the bound, ``(model, *batch) -> {name: [B]}``; each name
+            becomes a column of the history, the mean over the data. None for nothing.
         patience: stop after this many epochs without a better validation bound, or None.
         device: where to train; None for where the model is.
         precision: "fp32", or "bf16" for networks in bfloat16 (by autocast). Parameters, their gradients, log-densities
@@ -106,8 +113,8 @@ def fit(
         Kingma & Welling (2014), algorithm 1.
     """
     settings = dict(batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, schedule=schedule)
-    settings |= dict(gradient_clip=gradient_clip, ema=ema, warm_up=warm_up, precision=precision, compile=compile)
-    others = dict(patience=patience, num_shards=num_shards, checkpoint_seconds=checkpoint_seconds)
+    settings |= dict(gradient_clip=gradient_clip, ema=ema, anneal=anneal, precision=precision, compile=compile)
+    others = dict(patience=patience, num_shards=num_shards, checkpoint_seconds=checkpoint_seconds, monitor=monitor)
     check(train, valid, num_epochs=num_epochs, **others, **settings)
     device = Processes.own_device(next(model.parameters()).device if device is None else torch.device(device))
     processes = Processes.join(device)
@@ -117,26 +124,28 @@ def fit(
     processes.agree([*modules.parameters(), *modules.buffers()])
     train = train.to(device)
     vector = Vector([parameter for parameter in modules.parameters() if parameter.requires_grad])
-    optimiser = optimizer([vector.value], lr=learning_rate)
+    optimiser = optimizer(vector.groups(*rates_of(learning_rate, modules)), lr=largest_rate(learning_rate))
     num_batches = math.ceil(len(train) / batch_size)
-    learning_rates = LearningRates(optimiser, schedule, num_epochs * num_batches)
+    num_steps = num_epochs * num_batches
+    learning_rates = LearningRates(optimiser, schedule, num_steps)
+    annealed = Annealed(anneal, num_steps, vector.value.detach())
     gradient = Gradient(Objective(model, bound, device, precision), train, vector, seed, num_shards, processes)
     if compile:
         gradient.compile()
-    validation = Validation(model, bound, train, valid, seed, processes)
+    validation = Validation(model, bound, monitor, train, valid, annealed.at_the_end(), seed, processes)
 
     average = Average(vector, ema)
     state = State(modules, optimiser, average)
-    settings |= dict(num_shards=num_shards, seed=seed, num_epochs=num_epochs if schedule else None)
+    settings |= dict(num_shards=num_shards, seed=seed, num_epochs=num_epochs if schedule or anneal else None)
     file = TrainingFile(checkpoint, checkpoint_seconds, identity(model, bound, train, valid, settings), processes)
     with (
         vector.released(),
         torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type),
         interruptible() as interrupt,
-        tqdm(total=num_epochs * num_batches, unit="step", disable=not (progress and processes.is_first)) as bar,
+        tqdm(total=num_steps, unit="step", disable=not (progress and processes.is_first)) as bar,
     ):
         file.restore(state)
-        check_support(model.likelihood(model.prior().sample((1,))), train.batch(slice(1)))
+        check_data(model, train, valid)
         bar.initial = bar.n = (state.epoch - 1) * num_batches + state.batch
         while state.epoch <= num_epochs and not (state.interrupted or state.lacks_progress(patience)):
             modules.train()
@@ -144,10 +153,10 @@ def fit(
             for index in batches[state.batch :]:
                 step = (state.epoch - 1) * num_batches + state.batch
                 learning_rates.set(step)
-                beta = None if warm_up is None else torch.tensor(min(1.0, step / num_batches / warm_up), device=device)
-                summary = gradient(index, state.epoch, state.batch, beta, interrupt)
+                summary = gradient(index, state.epoch, state.batch, annealed.at(step), interrupt)
                 if gradient_clip is not None:
-                    nn.utils.clip_grads_with_norm_(vector.value, gradient_clip, torch.tensor(summary.gradient_norm))
+                    norm = vector.value.new_tensor(summary.gradient_norm)
+                    nn.utils.clip_grads_with_norm_(vector.value, gradient_clip, norm)
                 optimiser.step()
                 average.update(step)
                 state.count(summary)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class History:
     """What happened, one record per epoch; nats per datum.
 
-    Each record holds ``epoch``; ``bound``, the mean over the epoch's batches as the parameters move; ``rate`` and
-    ``distortion`` of one draw after the epoch, on the validation data or else on the first thousand training data;
-    ``gradient_norm``, the mean over the epoch's steps; ``seconds`` since the start, without pauses; and, where there
-    are validation data, ``valid_bound``.
+    Each record holds ``epoch``; ``bound``, the mean over the epoch's batches as the parameters move; what the monitor
+    measures after the epoch, on the validation data or else on the first thousand training data (the ``rate`` and the
+    ``distortion`` of one draw, if it is not told otherwise); ``gradient_norm``, the mean over the epoch's steps;
+    ``seconds`` since the start, without pauses; and, where there are validation data, ``valid_bound``.
     """
 
     records: list[dict] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,13 @@ from vaecourse.training.machinery.interrupts import Interrupt
 from vaecourse.training.machinery.processes import Processes
 from vaecourse.training.machinery.vector import Vector
 
-Bound = Callable[..., Tensor]  # (model, x) -> [B] in nats; with a warm-up also beta
+Bound = Callable[..., Tensor]  # (model, *batch, **annealed) -> [B] in nats
+
+
+def parts_of(batch: Tensor | tuple[Tensor, ...], dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """A batch as a tuple whose first part is x; real numbers in the model's type, indices as they are."""
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    return tuple(part.to(dtype) if part.is_floating_point() else part for part in parts)
 
 
 class Summary(NamedTuple):
@@ -31,7 +38,7 @@ class Summary(NamedTuple):
 
 
 class Objective(nn.Module):
-    """The bound of a batch's data as training evaluates it: under autocast, and with the weight of a warm-up.
+    """The bound of a batch's data as training evaluates it: under autocast, and with what is annealed.
 
     Args:
         model: the model.
@@ -47,13 +54,13 @@ class Objective(nn.Module):
         self.device = device
         self.precision = precision
 
-    def forward(self, x: Tensor, beta: Tensor | None = None) -> Tensor:
+    def forward(self, batch: tuple[Tensor, ...], annealed: dict[str, Tensor]) -> Tensor:
         """The bound of each datum, [B], in nats."""
         with self._autocast():
-            values = self.bound(self.model, x) if beta is None else self.bound(self.model, x, beta=beta)
-        if values.shape != x.shape[:1]:
-            shape = list(values.shape)
-            raise ValueError(f"bound must return one number per datum, of shape [{len(x)}], and returns {shape}")
+            values = self.bound(self.model, *batch, **annealed)
+        if values.shape != batch[0].shape[:1]:
+            shape, size = list(values.shape), len(batch[0])
+            raise ValueError(f"bound must return one number per datum, of shape [{size}], and returns {shape}")
         return values
 
     def _autocast(self) -> AbstractContextManager:
@@ -94,13 +101,15 @@ class Gradient:
         """Let torch.compile fuse the forward and the backward pass."""
         self.evaluate = compiled(self.objective, self.vector)
 
-    def _evaluate(self, x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+    def _evaluate(self, batch: tuple[Tensor, ...], annealed: dict[str, Tensor], size: int) -> Tensor:
         """The values of a shard, [B]; the gradient of its part of the loss is added up in the vector."""
-        values = self.objective(x, beta)
+        values = self.objective(batch, annealed)
         (-values.sum() / size).backward()
         return values.detach()
 
-    def __call__(self, index: Tensor, epoch: int, batch: int, beta: Tensor | None, interrupt: Interrupt) -> Summary:
+    def __call__(
+        self, index: Tensor, epoch: int, batch: int, annealed: dict[str, Tensor], interrupt: Interrupt
+    ) -> Summary:
         """Compute it for the data of ``index``, int64 [B].
 
         Raises:
@@ -110,21 +119,21 @@ class Gradient:
         shards = self.processes.share([shard for shard in index.tensor_split(self.num_shards) if len(shard)])
         total = torch.zeros((), dtype=gradient.dtype, device=index.device)
         for number, shard in shards:
-            x = self._noisy(shard, epoch, batch, number)
-            total += self.evaluate(x, beta, len(index)).sum()
+            parts = self._noisy(shard, epoch, batch, number)
+            total += self.evaluate(parts, annealed, len(index)).sum()
         total, interrupted = self._sum_over_processes(total, interrupt.requested)
         bound, norm = torch.stack((total, torch.linalg.vector_norm(gradient))).tolist()  # one transfer from the device
         if not (math.isfinite(bound) and math.isfinite(norm)):
-            place = self._diagnose(shards, epoch, batch, beta)
+            place = self._diagnose(shards, epoch, batch, annealed)
             raise FloatingPointError(f"epoch {epoch}, batch {batch + 1}: the bound is {bound / len(index):g} {place}")
         return Summary(bound, norm, interrupted)
 
-    def _noisy(self, shard: Tensor, epoch: int, batch: int, number: int) -> Tensor:
+    def _noisy(self, shard: Tensor, epoch: int, batch: int, number: int) -> tuple[Tensor, ...]:
         """The shard's data as the likelihood scores them; torch is then at the start of the shard's own noise."""
         self.generator.manual_seed(key(self.seed, "x", epoch, batch, number))
-        x = self.train.batch(shard, self.generator).to(self.vector.value.dtype)
+        parts = parts_of(self.train.batch(shard, self.generator), self.vector.value.dtype)
         seed_torch(shard.device, key(self.seed, "z", epoch, batch, number))
-        return x
+        return parts
 
     def _sum_over_processes(self, total: Tensor, interrupted: bool) -> tuple[Tensor, bool]:
         if self.processes.size > 1:
@@ -133,10 +142,11 @@ class Gradient:
             interrupted = bool(flag)
         return total, interrupted
 
-    def _diagnose(self, shards: list[tuple[int, Tensor]], epoch: int, batch: int, beta: Tensor | None) -> str:
+    def _diagnose(self, shards: list[tuple[int, Tensor]], epoch: int, batch: int, annealed: dict[str, Tensor]) -> str:
         """Say where it began, by taking the same step again and looking at every tensor on the way."""
         for number, shard in shards:
-            x = self._noisy(shard, epoch, batch, number)
-            if place := first_non_finite(lambda x: self.objective(x, beta), self.objective.model, x):
+            parts = self._noisy(shard, epoch, batch, number)
+            evaluate = partial(self.objective, annealed=annealed)
+            if place := first_non_finite(evaluate, self.objective.model, parts):
                 return f"and began at {place}"
         return "and began in another process" if self.processes.size > 1 else "where a second evaluation is finite"

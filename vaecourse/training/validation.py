@@ -1,8 +1,9 @@
-"""What is measured after every epoch: the bound on validation data, and the rate and distortion of one draw."""
+"""What is measured after every epoch: the bound on validation data, and whatever else one wants to watch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,23 @@ from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import distortion, rate
 from vaecourse.randomness import key, seed_torch
 from vaecourse.training.machinery.processes import Processes
+from vaecourse.training.step import Bound, parts_of
 
 PART = 1000  # data scored at once; without validation data, so many of the training data are looked at
+OWN = ("epoch", "bound", "valid_bound", "gradient_norm", "seconds")  # names of a record that no monitor may use
+
+Monitor = Callable[..., dict[str, Tensor]]  # (model, *batch) -> name to a number per datum, [B]
+
+
+def rate_and_distortion(model: LatentVariableModel, x: Tensor, *rest: Tensor) -> dict[str, Tensor]:
+    """The rate and the distortion of one draw, each [B], in nats: the monitor where nobody asks for another.
+
+    A model without a posterior has neither.
+    """
+    if model.posterior is None:
+        return {}
+    draw = model.draw(x)
+    return {"rate": rate(draw), "distortion": distortion(draw)}
 
 
 class Validation:
@@ -22,8 +38,10 @@ class Validation:
     Args:
         model: the model.
         bound: what is maximised.
+        monitor: what else is measured, a mean over the data for each name; None for nothing.
         train: the training data, on the device.
         valid: the validation data; None if there are none.
+        annealed: what the bound is called with besides model and data.
         seed: of the data's one realisation and of the samples of z.
         processes: who shares the work.
     """
@@ -31,55 +49,72 @@ class Validation:
     def __init__(
         self,
         model: LatentVariableModel,
-        bound,
+        bound: Bound,
+        monitor: Monitor | None,
         train: Dataset,
         valid: Dataset | None,
+        annealed: dict[str, Tensor],
         seed: int,
         processes: Processes,
     ):
         self.model = model
         self.bound = None if valid is None else bound
+        self.monitor = monitor
+        self.annealed = annealed
         parameter = next(model.parameters())
-        x = train.head(PART).realise(seed) if valid is None else valid.to(parameter.device).realise(seed)
-        self.x = x.to(parameter.dtype)
+        looked_at = train.head(PART) if valid is None else valid.to(parameter.device)
+        self.batch = parts_of(looked_at.realise(seed), parameter.dtype)
         self.seed = seed
         self.processes = processes
 
     @torch.no_grad()
     def __call__(self, epoch: int) -> dict[str, float]:
-        """``rate``, ``distortion`` and, with validation data, ``valid_bound``, in nats per datum.
+        """What the monitor measures and, with validation data, ``valid_bound``, in nats per datum.
 
         Raises:
             FloatingPointError: a score is infinite or not a number.
+            ValueError: the monitor does not return a number per datum, or uses a name that the history has already.
         """
         self.model.eval()
         if isinstance(self.bound, nn.Module):
             self.bound.eval()
         sums: dict[str, float] = {}
-        for number, part in self.processes.share(self.x.split(PART)):
-            for name, value in self._scores(part, number).items():
-                sums[name] = sums.get(name, 0.0) + value.sum().item()
-        means = {name: value / len(self.x) for name, value in self._over_processes(sums).items()}
+        pieces = list(zip(*(part.split(PART) for part in self.batch)))
+        for number, piece in self.processes.share(pieces):
+            for name, value in self._scores(piece, number).items():
+                sums[name] = sums.get(name, 0.0) + value.double().sum().item()
+        means = {name: value / len(self.batch[0]) for name, value in self._over_processes(sums).items()}
         for name, value in means.items():
             if not math.isfinite(value):
                 raise FloatingPointError(f"epoch {epoch}: the {name.replace('valid_', 'validation ')} is {value}")
         return means
 
-    def _scores(self, x: Tensor, number: int) -> dict[str, Tensor]:
+    def _scores(self, batch: tuple[Tensor, ...], number: int) -> dict[str, Tensor]:
         """Each score of each datum, [B]."""
+        device = batch[0].device
         scores = {}
         if self.bound is not None:
-            seed_torch(x.device, key(self.seed, "valid", number))
-            scores["valid_bound"] = self.bound(self.model, x)
-        if self.model.posterior is not None:
-            seed_torch(x.device, key(self.seed, "draw", number))
-            draw = self.model.draw(x)
-            scores |= {"rate": rate(draw), "distortion": distortion(draw)}
+            seed_torch(device, key(self.seed, "valid", number))
+            scores["valid_bound"] = self.bound(self.model, *batch, **self.annealed)
+        if self.monitor is not None:
+            seed_torch(device, key(self.seed, "draw", number))
+            scores |= _checked(self.monitor(self.model, *batch), len(batch[0]))
         return scores
 
     def _over_processes(self, sums: dict[str, float]) -> dict[str, float]:
-        names = [name for name, on in (("valid_bound", self.bound), ("rate", self.model.posterior)) if on is not None]
-        names += ["distortion"] if "rate" in names else []
-        totals = torch.tensor([sums.get(name, 0.0) for name in names], dtype=torch.float64, device=self.x.device)
+        names = self.processes.union(list(sums))  # one that has no part of the data knows none
+        totals = torch.tensor([sums.get(name, 0.0) for name in names], dtype=torch.float64)
+        totals = totals.to(self.batch[0].device) if self.processes.size > 1 else totals
         self.processes.sum([totals])
         return dict(zip(names, totals.tolist()))
+
+
+def _checked(watched: dict[str, Tensor], num_data: int) -> dict[str, Tensor]:
+    """What a monitor returned, if it can stand in the history."""
+    for name, value in watched.items():
+        if name in OWN:
+            raise ValueError(f"monitor must not use the names {', '.join(OWN)}, and returns {name!r}")
+        if not isinstance(value, Tensor) or value.shape != (num_data,):
+            got = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"monitor must return one number per datum, of shape [{num_data}], for {name!r}: {got}")
+    return watched

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
+from torch import nn
+
 from vaecourse.data import Dataset
+from vaecourse.likelihoods import check_support
+from vaecourse.model import LatentVariableModel
+
+AT_ONCE = 10_000  # data held in memory as the likelihood scores them
 
 
 def check(train: Dataset, valid: Dataset | None, **settings: Any) -> None:
@@ -13,13 +21,21 @@ def check(train: Dataset, valid: Dataset | None, **settings: Any) -> None:
     Raises:
         ValueError: naming the argument, what it is and what is allowed.
     """
-    for name in ("num_epochs", "batch_size", "num_shards", "warm_up", "patience"):
+    for name in ("num_epochs", "batch_size", "num_shards", "patience"):
         value = settings[name]
         if value is not None and not (isinstance(value, int) and value > 0):
             raise ValueError(f"{name} must be a whole number above 0, and is {value}")
-    for name in ("learning_rate", "gradient_clip"):
-        if settings[name] is not None and not settings[name] > 0:
-            raise ValueError(f"{name} must be above 0, and is {settings[name]}")
+    rates = settings["learning_rate"]
+    for name, value in rates.items() if isinstance(rates, Mapping) else (("", rates),):
+        if not (isinstance(name, str) and isinstance(value, (int, float)) and value > 0):
+            raise ValueError(f"learning_rate must be above 0, or map what names begin with to such, and is {rates}")
+    if settings["gradient_clip"] is not None and not settings["gradient_clip"] > 0:
+        raise ValueError(f"gradient_clip must be above 0, and is {settings['gradient_clip']}")
+    anneal, monitor = settings["anneal"], settings["monitor"]
+    if anneal is not None and not (isinstance(anneal, Mapping) and all(map(callable, anneal.values()))):
+        raise ValueError(f"anneal must map names to functions (step, num_steps), and is {anneal!r}")
+    if monitor is not None and not callable(monitor):
+        raise ValueError(f"monitor must be None or a function (model, *batch), and is {monitor!r}")
     if not settings["checkpoint_seconds"] >= 0:
         raise ValueError(f"checkpoint_seconds must be 0 or more, and is {settings['checkpoint_seconds']}")
     schedule, ema, precision = settings["schedule"], settings["ema"], settings["precision"]
@@ -34,3 +50,46 @@ def check(train: Dataset, valid: Dataset | None, **settings: Any) -> None:
     for name, part in (("train", train), ("valid", valid)):
         if part is not None and len(part) == 0:
             raise ValueError(f"{name} must hold at least one datum, and is empty")
+
+
+def rates_of(learning_rate: float | Mapping[str, float], modules: nn.ModuleDict) -> tuple[list[str], dict[str, float]]:
+    """The names of the trained parameters, and what they begin with to learning rates.
+
+    A parameter of the model goes by the name that it has there, one of the bound begins with "bound.".
+
+    Raises:
+        ValueError: a rate is of nothing, or a parameter has none.
+    """
+    rates = dict(learning_rate) if isinstance(learning_rate, Mapping) else {"": learning_rate}
+    named = [name.removeprefix("model.") for name, value in modules.named_parameters() if value.requires_grad]
+    for prefix in rates:
+        if prefix and not any(name.startswith(prefix) for name in named):
+            raise ValueError(f"learning_rate names {prefix!r}, with which no trained parameter's name begins")
+    for name in named:
+        if not any(name.startswith(prefix) for prefix in rates):
+            raise ValueError(f'learning_rate has no rate for {name}: give one for all others under ""')
+    return named, rates
+
+
+def largest_rate(learning_rate: float | Mapping[str, float]) -> float:
+    """The rate that an optimiser is made with, where every group brings its own."""
+    return max(learning_rate.values()) if isinstance(learning_rate, Mapping) else learning_rate
+
+
+@torch.no_grad()
+def check_data(model: LatentVariableModel, train: Dataset, valid: Dataset | None) -> None:
+    """Hold every datum against the likelihood, before the first step.
+
+    Raises:
+        ValueError: the likelihood gives some datum no density, or train and valid do not go together.
+    """
+    training = model.training
+    model.eval()  # a layer that looks at its whole batch has a batch of one here
+    try:
+        px_z = model.likelihood(model.prior().sample((1,)))
+        for part in (train,) if valid is None else (train, valid.to(train.x.device)):
+            for start in range(0, len(part), AT_ONCE):
+                batch = part.batch(slice(start, start + AT_ONCE))
+                check_support(px_z, batch[0] if isinstance(batch, tuple) else batch)
+    finally:
+        model.train(training)

@@ -10,7 +10,9 @@ from torch.func import functional_call, grad
 
 from vaecourse.training.machinery.vector import Vector
 
-Evaluation = Callable[[Tensor, Tensor | None, int], Tensor]  # (x, beta, size of the batch) -> values [B]
+Parts = tuple[Tensor, ...]  # of a batch
+Annealed = dict[str, Tensor]
+Evaluation = Callable[[Parts, Annealed, int], Tensor]  # (batch, annealed, size of the batch) -> values [B]
 
 
 def compiled(objective: nn.Module, vector: Vector) -> Evaluation:
@@ -20,7 +22,7 @@ def compiled(objective: nn.Module, vector: Vector) -> Evaluation:
     function; then only its forward pass is compiled, and autograd compiles what belongs to it.
 
     Args:
-        objective: (x, beta) -> values, [B].
+        objective: (batch, annealed) -> values, [B].
         vector: the trained parameters of the objective, in its own order.
 
     Raises:
@@ -30,12 +32,12 @@ def compiled(objective: nn.Module, vector: Vector) -> Evaluation:
 
     trained = {name: p.detach() for name, p in objective.named_parameters() if p.requires_grad}
 
-    def loss(parameters: dict[str, Tensor], x: Tensor, beta: Tensor | None, size: int) -> tuple[Tensor, Tensor]:
-        values = functional_call(objective, parameters, (x, beta))
+    def loss(parameters: dict[str, Tensor], batch: Parts, annealed: Annealed, size: int) -> tuple[Tensor, Tensor]:
+        values = functional_call(objective, parameters, (batch, annealed))
         return -values.sum() / size, values
 
-    def gradient(x: Tensor, beta: Tensor | None, size: int) -> tuple[Tensor, Tensor]:
-        gradients, values = grad(loss, has_aux=True)(trained, x, beta, size)
+    def gradient(batch: Parts, annealed: Annealed, size: int) -> tuple[Tensor, Tensor]:
+        gradients, values = grad(loss, has_aux=True)(trained, batch, annealed, size)
         return vector.flat(gradients.values()), values
 
     # One size each: the last, shorter batch is compiled once more, rather than all of them for any size. In isolation,
@@ -43,30 +45,30 @@ def compiled(objective: nn.Module, vector: Vector) -> Evaluation:
     options = dict(dynamic=False, isolate_recompiles=True)
     whole, forward = torch.compile(gradient, **options), torch.compile(objective.__call__, **options)
 
-    def in_one(x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+    def in_one(batch: Parts, annealed: Annealed, size: int) -> Tensor:
         with torch.no_grad():
-            part, values = whole(x, beta, size)
+            part, values = whole(batch, annealed, size)
         vector.gradient.add_(part)
         return values
 
-    def in_two(x: Tensor, beta: Tensor | None, size: int) -> Tensor:
-        values = forward(x, beta)
+    def in_two(batch: Parts, annealed: Annealed, size: int) -> Tensor:
+        values = forward(batch, annealed)
         (-values.sum() / size).backward()
         return values.detach()
 
     ways = [in_one, in_two]
 
-    def evaluate(x: Tensor, beta: Tensor | None, size: int) -> Tensor:
+    def evaluate(batch: Parts, annealed: Annealed, size: int) -> Tensor:
         state = torch.get_rng_state()
         try:
-            return ways[0](x, beta, size)
+            return ways[0](batch, annealed, size)
         except (TorchDynamoException, RuntimeError) as error:
             if len(ways) == 1:
-                objective(x, beta)  # if it is the bound itself that fails, it shall say so in its own words
+                objective(batch, annealed)  # if it is the bound itself that fails, it shall say so in its own words
                 reason = str(error).strip().splitlines()[0]
                 raise RuntimeError(f"compile=True cannot work here, use compile=False: {reason}") from error
             del ways[0]
             torch.set_rng_state(state)
-            return evaluate(x, beta, size)
+            return evaluate(batch, annealed, size)
 
     return evaluate

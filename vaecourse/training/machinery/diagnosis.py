@@ -10,18 +10,20 @@ import torch.distributions as td
 from torch import Tensor, nn
 
 
-def first_non_finite(objective: Callable[[Tensor], Tensor], model: nn.Module, x: Tensor) -> str:
+def first_non_finite(
+    objective: Callable[[tuple[Tensor, ...]], Tensor], model: nn.Module, batch: tuple[Tensor, ...]
+) -> str:
     """Name the first tensor, in the order of evaluation, that has an infinite value or one that is not a number.
 
     Args:
-        objective: x -> [B], made of the model; evaluated once more, so torch's generator must be where it was.
+        objective: batch -> [B], made of the model; evaluated once more, so torch's generator must be where it was.
         model: whose parameters and modules are looked at.
-        x: the data.
+        batch: the data, x first.
 
     Returns:
         Such as "the output of likelihood.net.layers.2"; empty if every tensor is finite.
     """
-    for name, value in [("x", x), *model.named_parameters(), *model.named_buffers()]:
+    for name, value in [("x", batch[0]), *model.named_parameters(), *model.named_buffers()]:
         if not _is_finite(value):
             return f"the values of {name}"
     found: list[str] = []
@@ -36,7 +38,7 @@ def first_non_finite(objective: Callable[[Tensor], Tensor], model: nn.Module, x:
 
     handles = [module.register_forward_hook(look(name)) for name, module in model.named_modules()]
     try:
-        values = objective(x)
+        values = objective(batch)
     finally:
         for handle in handles:
             handle.remove()

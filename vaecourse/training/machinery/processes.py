@@ -74,6 +74,14 @@ class Processes:
             for tensor in tensors:
                 dist.broadcast(tensor.detach(), 0)
 
+    def union(self, names: list[str]) -> list[str]:
+        """The names that any of the processes has, in the same order on all of them."""
+        if self.size == 1:
+            return names
+        everyones: list[list[str]] = [[] for _ in range(self.size)]
+        dist.all_gather_object(everyones, names)
+        return list(dict.fromkeys(name for each in everyones for name in each))
+
     def wait(self) -> None:
         """Go on when all have come here."""
         if self.size > 1:

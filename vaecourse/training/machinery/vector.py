@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -29,17 +29,39 @@ class Vector:
             found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds)) or "none"
             raise ValueError(f"model must have trainable parameters of one type, all on one device, and has {found}")
         self.parameters = list(parameters)
-        starts, size = [], 0
+        self.starts, size = [], 0
         for parameter in self.parameters:
-            starts.append(size)
+            self.starts.append(size)
             size += math.ceil(parameter.numel() / ALIGNMENT) * ALIGNMENT
         self.value = nn.Parameter(self.parameters[0].new_zeros(size))
         self.value.grad = torch.zeros_like(self.value)
-        for parameter, start in zip(self.parameters, starts):
+        for parameter, start in zip(self.parameters, self.starts):
             part = slice(start, start + parameter.numel())
             view = self.value.detach()[part].view_as(parameter)
             parameter.data = view.copy_(parameter.detach())
             parameter.grad = self.value.grad[part].view_as(parameter)
+
+    def groups(self, names: Sequence[str], rates: Mapping[str, float]) -> list[dict]:
+        """The vector cut into an optimiser's groups, each a run of neighbours with one learning rate, as views of it.
+
+        Args:
+            names: the names of the parameters, in their order.
+            rates: what a name begins with to its learning rate; of several, the longest counts.
+        """
+        runs: list[tuple[float, int, int]] = []
+        for name, start, end in zip(names, self.starts, [*self.starts[1:], len(self.value)]):
+            rate = rates[max((prefix for prefix in rates if name.startswith(prefix)), key=len)]
+            if runs and runs[-1][0] == rate:
+                start = runs.pop()[1]
+            runs.append((rate, start, end))
+        if len(runs) == 1:
+            return [{"params": [self.value], "lr": runs[0][0]}]
+        groups = []
+        for rate, start, end in runs:
+            part = nn.Parameter(self.value.detach()[start:end])
+            part.grad = self.value.grad[start:end]
+            groups.append({"params": [part], "lr": rate})
+        return groups
 
     @property
     def gradient(self) -> Tensor:
