@@ -17,6 +17,7 @@ from vaecourse.mcmc import (
     r_hat,
     random_walk_metropolis,
     sample,
+    with_gradient,
 )
 
 COVARIANCE = torch.tensor([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 2.0]]).double()
@@ -397,3 +398,21 @@ def test_diagnostics_take_any_shape():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_trajectory_can_be_differentiated():
+    """By its start and by a parameter of the density, against finite differences; and it is the same trajectory."""
+    momentum = torch.tensor([[0.3, -1.1]], dtype=torch.float64)
+
+    def end(start, width):
+        density = lambda z: wavy(z / width)  # noqa: E731
+        state, last = leapfrog(density, with_gradient(density, start, True), momentum, 0.2, 3, differentiable=True)
+        return torch.cat([state.position, last, state.log_density[:, None]], -1)
+
+    start = torch.tensor([[0.4, 0.7]], dtype=torch.float64, requires_grad=True)
+    width = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(end, (start, width))
+    density = lambda z: wavy(z / width)  # noqa: E731
+    plain, last = leapfrog(density, with_gradient(density, start), momentum, 0.2, 3)
+    assert not plain.position.requires_grad
+    torch.testing.assert_close(end(start, width)[:, :4], torch.cat([plain.position, last], -1), rtol=0, atol=1e-14)

@@ -88,3 +88,25 @@ class LeadingDims(nn.Module):
         split = x.ndim - self.event_ndim
         result = self.net(x.reshape(-1, *x.shape[split:]))
         return result.reshape(*x.shape[:split], *result.shape[1:])
+
+
+class Part(nn.Module):
+    """A network that reads a part of its input's last dimension: a likelihood that sees the lowest layer of z alone.
+
+    Args:
+        net: from [..., P] to [..., H].
+        part: which P numbers it sees, such as ``slice(-4, None)`` for the last four.
+
+    Example:
+        >>> Part(MLP(4, (), 64), slice(-4, None))(torch.zeros(5, 3, 6)).shape
+        torch.Size([5, 3, 64])
+    """
+
+    def __init__(self, net: nn.Module, part: slice):
+        super().__init__()
+        self.net = net
+        self.part = part
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Input [..., L] to output [..., H]."""
+        return self.net(x[..., self.part])

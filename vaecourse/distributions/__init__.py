@@ -2,6 +2,7 @@
 
 from vaecourse.distributions import kl  # registers what torch lacks
 from vaecourse.distributions.affine import Affine
+from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
@@ -17,6 +18,7 @@ from vaecourse.distributions.von_mises import VonMises
 
 __all__ = [
     "Affine",
+    "Chain",
     "Conditional",
     "Given",
     "Implicit",

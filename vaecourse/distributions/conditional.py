@@ -23,8 +23,12 @@ class Conditional(nn.Module, ABC):
     """
 
     @abstractmethod
-    def forward(self, c: Tensor | None = None) -> td.Distribution:
-        """The distribution given context ``c`` of shape [..., C], or without one for a prior."""
+    def forward(self, *context: Tensor) -> td.Distribution:
+        """The distribution given the context: none for a prior, z for a likelihood, x for a posterior, each [..., C].
+
+        The second part of a :class:`~vaecourse.distributions.Chain` has two, what was drawn before it and the features
+        of x; a q of each datum's own may want the number of the datum.
+        """
 
 
 class Given(Conditional):
@@ -40,9 +44,9 @@ class Given(Conditional):
         self.net = net
         self.conditional = conditional
 
-    def forward(self, c: Tensor | None = None) -> td.Distribution:
-        """The inner conditional at the features of ``c``."""
-        return self.conditional(self.net(c))
+    def forward(self, *context: Tensor) -> td.Distribution:
+        """The inner conditional at the features of the context."""
+        return self.conditional(self.net(*context))
 
 
 def full_precision(outputs: Tensor) -> Tensor:

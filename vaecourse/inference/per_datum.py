@@ -31,11 +31,15 @@ class PerDatum(Conditional):
         self.family = family
         self.rows = nn.Parameter(start.detach().clone())
 
-    def forward(self, c: Tensor | None = None) -> td.Distribution:
-        """The B distributions; of the context only the number of data is looked at."""
-        if c is not None and len(c) != len(self.rows):
-            raise ValueError(f"this posterior holds a q for each of {len(self.rows)} data, and was asked for {len(c)}")
-        return self.family(self.rows)
+    def forward(self, c: Tensor | None = None, index: Tensor | None = None) -> td.Distribution:
+        """The B distributions, or those of the data that ``index``, int64 [b], names.
+
+        Of the context c only the number of data is looked at.
+        """
+        rows = self.rows if index is None else self.rows[index]
+        if c is not None and len(c) != len(rows):
+            raise ValueError(f"this posterior holds a q for each of {len(rows)} data, and was asked for {len(c)}")
+        return self.family(rows)
 
 
 class LocalFit(NamedTuple):

@@ -4,7 +4,7 @@ from vaecourse.mcmc.adaptation import Adaptation, adapt
 from vaecourse.mcmc.checks import Calibration, JointTest, geweke, simulation_based_calibration
 from vaecourse.mcmc.diagnostics import effective_sample_size, r_hat
 from vaecourse.mcmc.hamiltonian import hmc, leapfrog
-from vaecourse.mcmc.kernel import Info, Kernel, State
+from vaecourse.mcmc.kernel import Info, Kernel, State, with_gradient
 from vaecourse.mcmc.langevin import mala
 from vaecourse.mcmc.metropolis import random_walk_metropolis
 from vaecourse.mcmc.sampling import Samples, sample
@@ -27,4 +27,5 @@ __all__ = [
     "random_walk_metropolis",
     "sample",
     "simulation_based_calibration",
+    "with_gradient",
 ]

@@ -67,7 +67,12 @@ def hmc(log_density: LogDensity, step_size: float | Tensor, num_leapfrog: int) -
 
 
 def leapfrog(
-    log_density: LogDensity, state: State, momentum: Tensor, step_size: float | Tensor, num_steps: int
+    log_density: LogDensity,
+    state: State,
+    momentum: Tensor,
+    step_size: float | Tensor,
+    num_steps: int,
+    differentiable: bool = False,
 ) -> tuple[State, Tensor]:
     r"""Follow Hamilton's equations, :math:`\dot z = r` and :math:`\dot r = \nabla \log p(z)`, by the leapfrog rule.
 
@@ -77,6 +82,8 @@ def leapfrog(
         momentum: r at the start, [..., L].
         step_size: epsilon, one for all or one a chain.
         num_steps: how many leapfrog steps; the error of the energy is of order epsilon^2 however many.
+        differentiable: keep the graph, so that a trajectory can be a part of a posterior that is trained; ``state`` is
+            then best made by ``with_gradient(log_density, position, differentiable=True)``.
 
     Returns:
         The state and the momentum at the end.
@@ -84,7 +91,7 @@ def leapfrog(
     eps = per_chain(step_size, state.position)
     for _ in range(num_steps):
         momentum = momentum + 0.5 * eps * state.gradient
-        state = with_gradient(log_density, state.position + eps * momentum)
+        state = with_gradient(log_density, state.position + eps * momentum, differentiable)
         momentum = momentum + 0.5 * eps * state.gradient
     return state, momentum
 

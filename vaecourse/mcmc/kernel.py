@@ -53,16 +53,21 @@ def without_gradient(log_density: LogDensity, position: Tensor) -> State:
     return State(position.detach(), value)
 
 
-def with_gradient(log_density: LogDensity, position: Tensor) -> State:
-    """The state at a position [..., L] with the gradient of every chain's log-density."""
+def with_gradient(log_density: LogDensity, position: Tensor, differentiable: bool = False) -> State:
+    """The state at a position [..., L] with the gradient of every chain's log-density.
+
+    With ``differentiable`` the state keeps its graph: derivatives of the density and of its gradient can be taken, by
+    the position and by whatever parameters the density has.
+    """
     with torch.enable_grad():
-        position = position.detach().requires_grad_()
-        value = log_density(position)
-        _check_density(value, position)
+        live = position if differentiable and position.requires_grad else position.detach().requires_grad_()
+        value = log_density(live)
+        _check_density(value, live)
         if not value.requires_grad:
             raise ValueError("log_density must be differentiable in its argument, and gave a tensor without a graph")
-        (gradient,) = torch.autograd.grad(value.sum(), position)  # chains do not meet, so the sum keeps them apart
-    return State(position.detach(), value.detach(), gradient)
+        # Chains do not meet, so the gradient of the sum keeps them apart.
+        (gradient,) = torch.autograd.grad(value.sum(), live, create_graph=differentiable)
+    return State(position, value, gradient) if differentiable else State(position.detach(), value.detach(), gradient)
 
 
 def start(evaluate: Callable[[LogDensity, Tensor], State], log_density: LogDensity, position: Tensor) -> State:

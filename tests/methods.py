@@ -1,0 +1,622 @@
+"""The structurally hardest methods of the chapters to come, as small as they can be written on the package's contract.
+
+Each is a model, a bound and what else `fit` needs, made anew at every call. What becomes a part of the package moves
+there, and its case here imports it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+import torch.distributions as td
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vaecourse import posteriors
+from vaecourse.distributions import (
+    Chain,
+    Conditional,
+    Given,
+    frozen,
+    frozen_module,
+    full_precision,
+    log_prob,
+    sample_and_log_prob,
+)
+from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
+from vaecourse.likelihoods import Bernoulli
+from vaecourse.mcmc import hmc, leapfrog, with_gradient
+from vaecourse.model import LatentVariableModel
+from vaecourse.networks import MLP, Part, Rescale
+from vaecourse.objectives import elbo
+from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.priors import StandardNormal
+
+LATENTS, PIXELS, CLASSES = 4, 64, 10
+ONE = torch.Size()
+
+
+@dataclass
+class Method:
+    """What trains: the model, the bound, whether batches bring labels, and further arguments of `fit`."""
+
+    model: LatentVariableModel
+    bound: Callable[..., Tensor] = pathwise
+    labels: bool = False
+    options: dict = field(default_factory=dict)
+
+
+def encoder(num_outputs: int, num_inputs: int = PIXELS) -> nn.Module:
+    return nn.Sequential(Rescale(0.5, 0.5), MLP(num_inputs, (32,), num_outputs))
+
+
+def decoder(num_latents: int = LATENTS) -> Bernoulli:
+    return Bernoulli(MLP(num_latents, (32,), PIXELS))
+
+
+def gaussian(loc: Tensor, scale: Tensor) -> td.Independent:
+    return td.Independent(td.Normal(loc, scale, validate_args=False), 1)
+
+
+# ------------------------------------------------------------------------------------------------ VampPrior
+
+
+class VampPrior(Conditional):
+    """p(z) = 1/K sum_k q(z | u_k) (Tomczak & Welling, 2018, equation 9): a slot that holds another slot."""
+
+    def __init__(self, posterior: Conditional, num_inputs: int):
+        super().__init__()
+        self.posterior = posterior
+        self.logits = nn.Parameter(torch.randn(num_inputs, PIXELS))
+
+    def forward(self, c: Tensor | None = None) -> td.MixtureSameFamily:
+        components = self.posterior(self.logits.sigmoid())
+        even = td.Categorical(logits=components.mean.new_zeros(len(self.logits)), validate_args=False)
+        return td.MixtureSameFamily(even, components, validate_args=False)
+
+
+def vamp_prior() -> Method:
+    posterior = DiagonalGaussian(encoder(2 * LATENTS))
+    return Method(LatentVariableModel(VampPrior(posterior, 20), decoder(), posterior))
+
+
+# ------------------------------------------------------------------------------------------------ ladder
+
+
+class Ladder(Conditional):
+    """q(z1|z2, x): the prior's Gaussian times the encoder's, normalised (Sønderby et al., 2016, equations 17 to 19)."""
+
+    def __init__(self, below: Conditional):
+        super().__init__()
+        self.below = below
+
+    def forward(self, z: Tensor, message: Tensor) -> td.Independent:
+        prior = self.below(z).base_dist
+        loc, log_scale = full_precision(message).chunk(2, -1)
+        first, second = prior.scale**-2, (-2 * log_scale).exp()
+        return gaussian((first * prior.loc + second * loc) / (first + second), (first + second).rsqrt())
+
+
+def ladder() -> Method:
+    below = DiagonalGaussian(MLP(2, (16,), 2 * LATENTS))
+    sizes = 2, LATENTS
+    posterior = Chain(DiagonalGaussian(encoder(2 * 2)), Ladder(below), sizes, features=encoder(2 * LATENTS))
+    likelihood = Bernoulli(Part(MLP(LATENTS, (32,), PIXELS), slice(-LATENTS, None)))
+    model = LatentVariableModel(Chain(StandardNormal(2), below, sizes), likelihood, posterior)
+    return Method(model, options={"monitor": rate_of_each_layer})
+
+
+def rate_of_each_layer(model: LatentVariableModel, x: Tensor) -> dict[str, Tensor]:
+    q = model.posterior(x)
+    z = q.rsample((1,))
+    top, bottom = (q.log_probs(z) - model.prior().log_probs(z)).mean(1)
+    return {"rate_top": top, "rate_bottom": bottom}
+
+
+# ------------------------------------------------------------------------------------------------ IAF with context
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer with some of its weights held at zero."""
+
+    def __init__(self, mask: Tensor):
+        super().__init__(mask.shape[1], mask.shape[0])
+        self.register_buffer("mask", mask.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.mask, self.bias)
+
+
+class Autoregressive(nn.Module):
+    """z -> s z + (1 - s) m, where s and m of a coordinate depend on those before it and on a context."""
+
+    def __init__(self, num_hidden: int, num_context: int):
+        super().__init__()
+        degree, hidden = torch.arange(LATENTS), torch.arange(num_hidden) % (LATENTS - 1)
+        self.inner = MaskedLinear(hidden[:, None] >= degree)
+        self.context = nn.Linear(num_context, num_hidden)
+        self.outer = MaskedLinear(degree.repeat(2)[:, None] > hidden)
+
+    def forward(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = full_precision(self.outer(torch.tanh(self.inner(z) + self.context(c))))
+        m, gate = outputs.chunk(2, -1)
+        s = torch.sigmoid(gate + 1.5)
+        return (s * z + (1 - s) * m).flip(-1), F.logsigmoid(gate + 1.5).sum(-1)
+
+
+class Flowed(td.Distribution):
+    """What a stack of bijectors makes of a base distribution; only its own samples have a density here."""
+
+    arg_constraints: ClassVar = {}
+    support = td.constraints.real_vector
+    has_rsample = True
+
+    def __init__(self, base: td.Distribution, steps: nn.ModuleList, context: Tensor):
+        self.base, self.steps, self.context = base, steps, context
+        super().__init__(base.batch_shape, base.event_shape, validate_args=False)
+
+    def push(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        z, log_det = noise, 0.0
+        for step in self.steps:
+            z, part = step(z, self.context)
+            log_det = log_det + part
+        return z, log_det
+
+    def rsample_and_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
+        noise = self.base.rsample(torch.Size(shape))
+        z, log_det = self.push(noise)
+        return z, self.base.log_prob(noise) - log_det
+
+    def rsample_and_path_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
+        """No inverse: with J = dz/d noise on frozen copies, the slope of log q in z solves J^T s = d log q / d noise."""
+        noise = self.base.rsample(torch.Size(shape))
+        z, log_det = self.push(noise)
+        log_q = (self.base.log_prob(noise) - log_det).detach()
+        still = frozen(self)
+        with torch.enable_grad():
+            leaf = noise.detach().requires_grad_()
+            image, still_log_det = still.push(leaf)
+            density = (still.base.log_prob(leaf) - still_log_det).sum()
+            (slope,) = torch.autograd.grad(density, leaf, retain_graph=True)
+            rows = [torch.autograd.grad(image[..., i].sum(), leaf, retain_graph=True)[0] for i in range(LATENTS)]
+        score = torch.linalg.solve(torch.stack(rows, -1), slope.unsqueeze(-1)).squeeze(-1)
+        return z, log_q + (score * (z - z.detach())).sum(-1)
+
+    def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        return self.rsample_and_log_prob(sample_shape)[0]
+
+    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        with torch.no_grad():
+            return self.rsample(sample_shape)
+
+
+class Flow(Conditional):
+    """A base conditional and bijectors that read the same features."""
+
+    def __init__(self, base: Conditional, *steps: nn.Module):
+        super().__init__()
+        self.base = base
+        self.steps = nn.ModuleList(steps)
+
+    def forward(self, c: Tensor) -> Flowed:
+        return Flowed(self.base(c), self.steps, c)
+
+
+def iaf(bound: Callable[..., Tensor] = pathwise) -> Method:
+    flow = Flow(DiagonalGaussian(MLP(16, (), 2 * LATENTS)), Autoregressive(32, 16), Autoregressive(32, 16))
+    return Method(LatentVariableModel(StandardNormal(LATENTS), decoder(), Given(encoder(16), flow)), bound)
+
+
+# ------------------------------------------------------------------------------------------------ M2
+
+
+class Labelled(Conditional):
+    """A distribution of a class and one of z given the class (for a prior: of z alone)."""
+
+    def __init__(self, of_class: Conditional, of_latents: Conditional):
+        super().__init__()
+        self.of_class = of_class
+        self.of_latents = of_latents
+
+    def forward(self, *context: Tensor) -> td.Distribution:
+        return Concatenated(self.of_latents(), self.of_class())
+
+
+class Concatenated(td.Distribution):
+    """Two independent variables side by side, to be sampled only."""
+
+    arg_constraints: ClassVar = {}
+
+    def __init__(self, *parts: td.Distribution):
+        self.parts = parts
+        super().__init__(event_shape=torch.Size([sum(part.event_shape[0] for part in parts)]), validate_args=False)
+
+    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        return torch.cat([part.sample(sample_shape) for part in self.parts], -1)
+
+
+def m2_bound(model: LatentVariableModel, x: Tensor, y: Tensor, weight: float = 10.0) -> Tensor:
+    """Kingma et al. (2014), equations 6 to 9: labels that were withheld (rows of zeros) are summed over."""
+    every = torch.eye(CLASSES, device=x.device, dtype=x.dtype).repeat_interleave(len(x), 0)  # [K B, K]
+    repeated = x.repeat(CLASSES, 1)  # [K B, D]
+    q = model.posterior.of_latents(torch.cat([repeated, every], -1))
+    z, log_q = sample_and_log_prob(q, (1,))
+    prior = model.prior
+    log_pz = log_prob(prior.of_latents(), z) + prior.of_class().log_prob(every)
+    log_px = log_prob(model.likelihood(torch.cat([z, every[None]], -1)), repeated)
+    of_each_class = (log_px + log_pz - log_q).mean(0).reshape(CLASSES, len(x))  # [K, B]
+    logits = model.posterior.of_class(x).logits  # [B, K], normalised
+    observed = (of_each_class * y.T).sum(0) + weight * (logits * y).sum(-1)
+    withheld = (logits.exp().T * (of_each_class - logits.T)).sum(0)
+    return torch.where(y.sum(-1) > 0, observed, withheld)
+
+
+def accuracy(model: LatentVariableModel, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    return {"accuracy": (model.posterior.of_class(x).logits.argmax(-1) == y.argmax(-1)).to(x)}
+
+
+def m2() -> Method:
+    from vaecourse.priors import Categorical
+
+    prior = Labelled(Categorical(torch.full((CLASSES,), 1 / CLASSES)), StandardNormal(LATENTS))
+    of_latents = DiagonalGaussian(MLP(PIXELS + CLASSES, (32,), 2 * LATENTS))
+    posterior = Labelled(posteriors.Categorical(encoder(CLASSES)), of_latents)
+    model = LatentVariableModel(prior, decoder(LATENTS + CLASSES), posterior)
+    return Method(model, m2_bound, labels=True, options={"monitor": accuracy})
+
+
+# ------------------------------------------------------------------------------------------------ adversarial VB
+
+
+class Pushed(td.Distribution):
+    """Noise through a network: a distribution with samples and no density."""
+
+    arg_constraints: ClassVar = {}
+    has_rsample = True
+
+    def __init__(self, net: nn.Module, x: Tensor):
+        self.net, self.x = net, x
+        super().__init__(x.shape[:1], torch.Size([LATENTS]), validate_args=False)
+
+    def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        x = self.x.expand(*sample_shape, *self.x.shape)
+        noise = torch.randn(*x.shape[:-1], 8, device=x.device, dtype=x.dtype)
+        return full_precision(self.net(torch.cat([x, noise], -1)))
+
+
+class Implicit(Conditional):
+    """A posterior without a density."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, c: Tensor) -> Pushed:
+        return Pushed(self.net, c)
+
+
+class Adversarial(nn.Module):
+    """Mescheder, Nowozin & Geiger (2017), algorithm 1: a discriminator T estimates log q(z|x) - log p(z)."""
+
+    def __init__(self, discriminator: nn.Module):
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, model: LatentVariableModel, x: Tensor) -> Tensor:
+        z = model.posterior(x).rsample((1,))
+        other = model.prior().sample((1, len(x)))
+        score = lambda net, z: full_precision(net(torch.cat([x[None], z], -1))).squeeze(-1)  # noqa: E731
+        estimate = (model.log_likelihood(x, z) - score(frozen_module(self.discriminator), z)).mean(0)
+        told_apart = F.logsigmoid(score(self.discriminator, z.detach())) + F.logsigmoid(
+            -score(self.discriminator, other)
+        )
+        gain = told_apart.mean(0)
+        return estimate + (gain - gain.detach())
+
+
+def adversarial() -> Method:
+    model = LatentVariableModel(StandardNormal(LATENTS), decoder(), Implicit(MLP(PIXELS + 8, (32,), LATENTS)))
+    rates = {"": 1e-3, "bound.": 5e-3}
+    bound = Adversarial(MLP(PIXELS + LATENTS, (32,), 1, nn.ReLU))
+    return Method(model, bound, options={"monitor": None, "learning_rate": rates})
+
+
+# ------------------------------------------------------------------------------------------------ Hamiltonian VI
+
+
+class Trajectories(td.Distribution):
+    """Leapfrog steps from z_0 ~ q_0 and r_0 ~ N(0, I): log q(z, r_0|x) - log N(r_T) stands in for log q(z|x)."""
+
+    arg_constraints: ClassVar = {}
+    support = td.constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self, start: td.Distribution, joint: LatentVariableModel, x: Tensor, step_size: Tensor, num_steps: int
+    ):
+        self.start, self.joint, self.x, self.step_size, self.num_steps = start, joint, x, step_size, num_steps
+        super().__init__(start.batch_shape, start.event_shape, validate_args=False)
+
+    def rsample_and_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
+        z, log_q = sample_and_log_prob(self.start, shape)
+        momentum = torch.randn_like(z)
+        live = torch.is_grad_enabled()
+        log_joint = lambda z: self.joint.log_joint(self.x, z)  # noqa: E731
+        state = with_gradient(log_joint, z, live)
+        state, end = leapfrog(log_joint, state, momentum, self.step_size, self.num_steps, live)
+        kinetic = lambda r: 0.5 * r.square().sum(-1)  # noqa: E731
+        return state.position, log_q - kinetic(momentum) + kinetic(end)
+
+    def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        return self.rsample_and_log_prob(sample_shape)[0]
+
+
+class Hamiltonian(Conditional):
+    """Salimans, Kingma & Welling (2015), algorithm 4: a posterior that holds the joint density it walks on."""
+
+    def __init__(self, start: Conditional, joint: LatentVariableModel, num_steps: int):
+        super().__init__()
+        self.start = start
+        self.joint = joint
+        self.num_steps = num_steps
+        self.log_step = nn.Parameter(torch.tensor(-2.5))
+
+    def forward(self, c: Tensor) -> Trajectories:
+        return Trajectories(self.start(c), self.joint, c, self.log_step.exp(), self.num_steps)
+
+
+def hamiltonian() -> Method:
+    joint = LatentVariableModel(StandardNormal(LATENTS), decoder())
+    posterior = Hamiltonian(DiagonalGaussian(encoder(2 * LATENTS)), joint, 3)
+    return Method(LatentVariableModel(joint.prior, joint.likelihood, posterior))
+
+
+# ------------------------------------------------------------------------------------------------ PixelCNN
+
+
+class MaskedConv(nn.Conv2d):
+    """A convolution that sees what comes before a pixel, and the pixel itself unless it is of type A."""
+
+    def __init__(self, kind: str, num_in: int, num_out: int, size: int):
+        super().__init__(num_in, num_out, size, padding=size // 2)
+        mask = torch.ones(size, size)
+        mask[size // 2, size // 2 + (kind == "B") :] = 0
+        mask[size // 2 + 1 :] = 0
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
+
+
+class PixelNet(nn.Module):
+    """Logits of every pixel from the pixels before it and from z."""
+
+    def __init__(self, num_channels: int = 8, side: int = 8):
+        super().__init__()
+        self.side = side
+        self.plane = nn.Linear(LATENTS, num_channels * side * side)
+        self.first, self.second = MaskedConv("A", 1, num_channels, 5), MaskedConv("B", num_channels, num_channels, 3)
+        self.last = nn.Conv2d(num_channels, 1, 1)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        lead = torch.broadcast_shapes(x.shape[:-1], z.shape[:-1])
+        images = x.expand(*lead, -1).reshape(-1, 1, self.side, self.side)
+        plane = self.plane(z.expand(*lead, -1)).reshape(-1, self.last.in_channels, self.side, self.side)
+        h = F.relu(self.first(images) + plane)
+        h = F.relu(self.second(h) + plane)
+        return full_precision(self.last(h).reshape(*lead, -1))
+
+
+class Autoregression(td.Distribution):
+    """Binary pixels, each given those before it: log_prob in one pass, a sample in D."""
+
+    arg_constraints: ClassVar = {}
+    support = td.constraints.independent(td.constraints.boolean, 1)
+
+    def __init__(self, net: nn.Module, z: Tensor):
+        self.net, self.z = net, z
+        super().__init__(z.shape[:-1], torch.Size([PIXELS]), validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        logits = self.net(value, self.z)
+        return -F.binary_cross_entropy_with_logits(logits, value.expand_as(logits), reduction="none").sum(-1)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        z = self.z.expand(*sample_shape, *self.z.shape)
+        x = z.new_zeros(*z.shape[:-1], PIXELS)
+        for pixel in range(PIXELS):
+            x[..., pixel] = torch.bernoulli(self.net(x, z)[..., pixel].sigmoid())
+        return x
+
+
+class PixelCNN(Conditional):
+    """An autoregressive likelihood (van den Oord et al., 2016)."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, c: Tensor) -> Autoregression:
+        return Autoregression(self.net, c)
+
+
+def pixelcnn() -> Method:
+    posterior = DiagonalGaussian(encoder(2 * LATENTS))
+    return Method(LatentVariableModel(StandardNormal(LATENTS), PixelCNN(PixelNet()), posterior))
+
+
+# ------------------------------------------------------------------------------------------------ semi-amortised
+
+
+class SemiAmortised(Conditional):
+    """Kim et al. (2018): a few steps up the bound from where the encoder starts, differentiated through."""
+
+    def __init__(self, encoder: nn.Module, joint: LatentVariableModel, num_steps: int):
+        super().__init__()
+        self.encoder = encoder
+        self.joint = joint
+        self.num_steps = num_steps
+        self.family = DiagonalGaussian(nn.Identity())
+        self.log_rate = nn.Parameter(torch.tensor(-4.5))
+
+    def forward(self, c: Tensor) -> td.Independent:
+        live = torch.is_grad_enabled()
+        parameters = full_precision(self.encoder(c))
+        with torch.enable_grad():  # validation, too, has to climb
+            parameters = parameters if parameters.requires_grad else parameters.detach().requires_grad_()
+            for _ in range(self.num_steps):
+                q = self.family(parameters)
+                kl = td.kl_divergence(q, self.joint.prior())
+                bound = self.joint.log_likelihood(c, q.rsample((4,))).mean(0) - kl
+                (slope,) = torch.autograd.grad(bound.sum(), parameters, create_graph=live)
+                parameters = parameters + self.log_rate.exp() * slope
+        return self.family(parameters if live else parameters.detach())
+
+
+def semi_amortised() -> Method:
+    joint = LatentVariableModel(StandardNormal(LATENTS), decoder())
+    posterior = SemiAmortised(encoder(2 * LATENTS), joint, 3)
+    return Method(LatentVariableModel(joint.prior, joint.likelihood, posterior))
+
+
+# ------------------------------------------------------------------------------------------------ piecewise
+
+
+class PiecewiseConstant(td.Distribution):
+    """K equal bins of [0, 1], each with a mass of its own (Serban et al., 2017): a density with jumps."""
+
+    arg_constraints: ClassVar = {}
+    support = td.constraints.unit_interval
+    has_rsample = True
+    has_jumps = True
+
+    def __init__(self, logits: Tensor):
+        self.logits = logits.log_softmax(-1)  # [..., K]
+        super().__init__(logits.shape[:-1], validate_args=False)
+
+    @property
+    def num_bins(self) -> int:
+        return self.logits.shape[-1]
+
+    def icdf(self, u: Tensor) -> Tensor:
+        mass = self.logits.exp()
+        above = mass.cumsum(-1)
+        bin_ = (u[..., None] > above).sum(-1, keepdim=True).clamp(max=self.num_bins - 1)
+        shape = (*u.shape, self.num_bins)
+        above, mass = (part.expand(shape).gather(-1, bin_).squeeze(-1) for part in (above, mass))
+        return ((bin_.squeeze(-1) + (u - (above - mass)) / mass) / self.num_bins).clamp(0, 1)
+
+    def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
+        shape = self._extended_shape(torch.Size(sample_shape))
+        return self.icdf(torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        bin_ = (value * self.num_bins).long().clamp(0, self.num_bins - 1)
+        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
+        logits = self.logits.expand(*shape, self.num_bins)
+        return logits.gather(-1, bin_.expand(shape)[..., None]).squeeze(-1) + math.log(self.num_bins)
+
+
+@td.register_kl(PiecewiseConstant, PiecewiseConstant)
+def _kl_piecewise(q: PiecewiseConstant, p: PiecewiseConstant) -> Tensor:
+    return (q.logits.exp() * (q.logits - p.logits)).sum(-1)
+
+
+class PiecewisePrior(Conditional):
+    def __init__(self, num_bins: int):
+        super().__init__()
+        self.logits = nn.Parameter(0.5 * torch.randn(LATENTS, num_bins))
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        return td.Independent(PiecewiseConstant(self.logits), 1)
+
+
+class PiecewisePosterior(Conditional):
+    def __init__(self, net: nn.Module, num_bins: int):
+        super().__init__()
+        self.net = net
+        self.num_bins = num_bins
+
+    def forward(self, c: Tensor) -> td.Independent:
+        return td.Independent(PiecewiseConstant(full_precision(self.net(c)).unflatten(-1, (-1, self.num_bins))), 1)
+
+
+def piecewise() -> Method:
+    posterior = PiecewisePosterior(encoder(LATENTS * 5), 5)
+    return Method(LatentVariableModel(PiecewisePrior(5), decoder(), posterior), analytic_kl)
+
+
+# ------------------------------------------------------------------------------------------------ MCMC-refined
+
+
+def refined_bound(model: LatentVariableModel, x: Tensor) -> Tensor:
+    """Hoffman (2017): the encoder climbs its bound, the decoder the joint density at samples that HMC has improved."""
+    still = LatentVariableModel(frozen_module(model.prior), frozen_module(model.likelihood), model.posterior)
+    bound = elbo(still.draw(x))
+    if not torch.is_grad_enabled():
+        return bound
+    kernel = hmc(lambda z: still.log_joint(x, z), step_size=0.1, num_leapfrog=3)
+    state = kernel.init(model.posterior(x).sample((1,)))
+    for _ in range(2):
+        state, _ = kernel.step(state)
+    of_decoder = model.log_joint(x, state.position).mean(0)
+    return bound + (of_decoder - of_decoder.detach())
+
+
+def refined() -> Method:
+    posterior = DiagonalGaussian(encoder(2 * LATENTS))
+    return Method(LatentVariableModel(StandardNormal(LATENTS), decoder(), posterior), refined_bound)
+
+
+# ------------------------------------------------------------------------------------------------ mixture
+
+
+class MixturePosterior(Conditional):
+    """q(z|x) = sum_k pi_k(x) N_k, its components marginalised exactly."""
+
+    def __init__(self, num_components: int):
+        super().__init__()
+        self.num_components = num_components
+        self.net = encoder(num_components * (2 * LATENTS + 1))
+
+    def forward(self, c: Tensor) -> td.MixtureSameFamily:
+        outputs = full_precision(self.net(c)).unflatten(-1, (self.num_components, -1))
+        logits, loc, log_scale = outputs.split([1, LATENTS, LATENTS], -1)
+        weights = td.Categorical(logits=logits.squeeze(-1), validate_args=False)
+        return td.MixtureSameFamily(weights, gaussian(loc, log_scale.exp()), validate_args=False)
+
+
+def stratified_bound(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+    """One sample from each component, weighted by its share (a mixture's own samples carry no gradient)."""
+    q = model.posterior(x)
+    components = q.component_distribution.rsample((num_samples,))  # [S, B, K, L]
+    z = components.transpose(1, 2).flatten(0, 1)  # [S K, B, L]
+    draw = model.score(x, z, q.log_prob(z))
+    log_mass = q.mixture_distribution.logits.T.repeat(num_samples, 1) - math.log(num_samples)  # [S K, B]
+    return elbo(draw, log_mass)
+
+
+def mixture() -> Method:
+    return Method(LatentVariableModel(StandardNormal(LATENTS), decoder(), MixturePosterior(3)), stratified_bound)
+
+
+METHODS: dict[str, Callable[[], Method]] = {
+    "VampPrior": vamp_prior,
+    "ladder": ladder,
+    "IAF": iaf,
+    "IAF, sticking the landing": lambda: iaf(stl),
+    "IAF, doubly reparameterised": lambda: iaf(dreg),
+    "M2": m2,
+    "adversarial": adversarial,
+    "Hamiltonian": hamiltonian,
+    "PixelCNN": pixelcnn,
+    "semi-amortised": semi_amortised,
+    "piecewise": piecewise,
+    "MCMC-refined": refined,
+    "mixture": mixture,
+}
