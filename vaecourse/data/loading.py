@@ -69,7 +69,7 @@ def load(
         return load(_EMBEDDED, split, protocol if protocol in offered else None, device)
     # A copy, so that whoever writes into a data set does not change what the next load returns.
     x, y = x.to(device, copy=True), y.to(device, copy=True)
-    return Dataset(x, y, name, split, protocol, entry.image_shape, entry.levels)
+    return Dataset(x, y, name, split, protocol, entry.image_shape, entry.levels, entry.classes)
 
 
 def _check(parameter: str, value: str | None, allowed: Iterable[str | None]) -> None:

@@ -190,6 +190,8 @@ def parse(entry: Entry, files: dict[str, Path]) -> dict[str, Arrays]:
             )
         if x.max() > entry.levels:
             raise ValueError(f"{where}, part {part}: pixel values up to {x.max()}, not {entry.levels}")
+        if not 0 <= y.min() <= y.max() < max(entry.classes, 1):
+            raise ValueError(f"{where}, part {part}: labels {y.min()}..{y.max()}, not of {entry.classes} classes")
     return parts
 
 

@@ -25,6 +25,7 @@ class Entry:
     title: str
     image_shape: tuple[int, ...]
     levels: int
+    classes: int
     protocols: tuple[str, ...]
     splits: dict[str, int]
     split: str
