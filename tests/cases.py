@@ -7,8 +7,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse import posteriors, priors
-from vaecourse.distributions import Conditional, Given
+from vaecourse.distributions import Categorical, Chain, Conditional, FactorisedBernoulli, Given
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
@@ -17,7 +16,7 @@ from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaus
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
-from vaecourse.priors import Categorical, Fixed, MixtureOfGaussians, StandardNormal
+from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
 
 
 class Slot(NamedTuple):
@@ -60,18 +59,35 @@ def slots() -> dict[str, Slot]:
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
         "FullCovarianceGaussian": (seeded(lambda: FullCovarianceGaussian(MLP(2, (4,), 5), 2), 3), c, "real"),
         "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
+        "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
+        "Chain, bottom-up": (seeded(_chain), c, "real"),
         "Given": (seeded(lambda: Given(nn.Linear(2, 3), DiagonalGaussian(nn.Linear(3, 4)))), c, "real"),
-        "Categorical": (Categorical(half), c, "one-hot"),
-        "FactorisedBernoulli prior": (_uneven(priors.FactorisedBernoulli(2)), None, "counts 1"),
-        "FactorisedBernoulli": (seeded(lambda: posteriors.FactorisedBernoulli(MLP(2, (4,), 2))), c, "counts 1"),
-        "Categorical posterior": (seeded(lambda: posteriors.Categorical(MLP(2, (4,), 2))), c, "one-hot"),
+        "Categorical": (Categorical(half.log()), c, "one-hot"),
+        "FactorisedBernoulli prior": (_uneven(FactorisedBernoulli(torch.zeros(2))), None, "counts 1"),
+        "FactorisedBernoulli": (seeded(lambda: FactorisedBernoulli(MLP(2, (4,), 2))), c, "counts 1"),
+        "Categorical posterior": (seeded(lambda: Categorical(MLP(2, (4,), 2))), c, "one-hot"),
         "LinearGaussianPosterior": (linear_gaussian_model(2, 2).posterior, c, "real"),
         "GaussianComponents": (gaussians, one_hot, "real"),
         "BernoulliComponents": (bernoullis, one_hot, "counts 1"),
-        "BayesRule": (BayesRule(Categorical(half), gaussians), -c, "one-hot"),
+        "BayesRule": (BayesRule(Categorical(half.log()), gaussians), -c, "one-hot"),
         "pPCA likelihood": (seeded(_ppca).likelihood, c[:, :1], "real"),
     }
     return {name: Slot(conditional.double(), context, kind) for name, (conditional, context, kind) in made.items()}
+
+
+def _chain():
+    """A posterior that draws the bottom part first, and whose second part looks at features of the context as well."""
+
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = MLP(3, (4,), 2)
+
+        def forward(self, z, features):
+            return self.net(torch.cat([z, features.expand(*z.shape[:-1], -1)], -1))
+
+    second = Given(Reader(), DiagonalGaussian(nn.Identity()))
+    return Chain(DiagonalGaussian(MLP(2, (4,), 2)), second, (1, 1), top_first=False, features=nn.Linear(2, 2))
 
 
 def _uneven(prior):
@@ -86,7 +102,7 @@ def belief_net(num_latents=3, num_data_dims=4, seed=0) -> LatentVariableModel:
         decoder, encoder = MLP(num_latents, (), num_data_dims), MLP(num_data_dims, (), num_latents)
         nn.init.normal_(decoder.layers[-1].weight, std=1.5)
         nn.init.normal_(encoder.layers[-1].weight, std=0.7)
-        prior, posterior = priors.FactorisedBernoulli(num_latents), posteriors.FactorisedBernoulli(encoder)
+        prior, posterior = FactorisedBernoulli(torch.zeros(num_latents)), FactorisedBernoulli(encoder)
         nn.init.normal_(prior.logits)
         return LatentVariableModel(prior, Bernoulli(decoder), posterior)
 
@@ -99,8 +115,8 @@ def mixture_model(num_states=3, num_data_dims=4, seed=0) -> LatentVariableModel:
     def make():
         decoder, encoder = MLP(num_states, (4,), num_data_dims), MLP(num_data_dims, (), num_states)
         nn.init.normal_(decoder.layers[-1].weight, std=2.0)
-        prior = Categorical(torch.linspace(1, 2, num_states) / torch.linspace(1, 2, num_states).sum())
-        return LatentVariableModel(prior, Bernoulli(decoder), posteriors.Categorical(encoder))
+        prior = Categorical((torch.linspace(1, 2, num_states) / torch.linspace(1, 2, num_states).sum()).log())
+        return LatentVariableModel(prior, Bernoulli(decoder), Categorical(encoder))
 
     return seeded(make, seed)
 

@@ -16,8 +16,8 @@ import torch.distributions as td
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaecourse import posteriors
 from vaecourse.distributions import (
+    Categorical,
     Chain,
     Conditional,
     Given,
@@ -172,7 +172,7 @@ class Flowed(td.Distribution):
         return z, self.base.log_prob(noise) - log_det
 
     def rsample_and_path_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
-        """No inverse: with J = dz/d noise on frozen copies, the slope of log q in z solves J^T s = d log q / d noise."""
+        """No inverse: with J = dz/d noise on frozen copies, the slope s of log q solves J^T s = d log q / d noise."""
         noise = self.base.rsample(torch.Size(shape))
         z, log_det = self.push(noise)
         log_q = (self.base.log_prob(noise) - log_det).detach()
@@ -260,11 +260,9 @@ def accuracy(model: LatentVariableModel, x: Tensor, y: Tensor) -> dict[str, Tens
 
 
 def m2() -> Method:
-    from vaecourse.priors import Categorical
-
-    prior = Labelled(Categorical(torch.full((CLASSES,), 1 / CLASSES)), StandardNormal(LATENTS))
+    prior = Labelled(Categorical(torch.zeros(CLASSES)), StandardNormal(LATENTS))
     of_latents = DiagonalGaussian(MLP(PIXELS + CLASSES, (32,), 2 * LATENTS))
-    posterior = Labelled(posteriors.Categorical(encoder(CLASSES)), of_latents)
+    posterior = Labelled(Categorical(encoder(CLASSES)), of_latents)
     model = LatentVariableModel(prior, decoder(LATENTS + CLASSES), posterior)
     return Method(model, m2_bound, labels=True, options={"monitor": accuracy})
 

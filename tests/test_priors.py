@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 import torch
 from cases import seeded
+from torch import nn
 
-from vaecourse.priors import MixtureOfGaussians, StandardNormal
+from vaecourse.priors import Categorical, FactorisedBernoulli, MixtureOfGaussians, StandardNormal
 
 
 def test_standard_normal_at_its_mode():
@@ -43,3 +45,22 @@ def test_mixture_starts_with_spread_components():
     loc = seeded(lambda: MixtureOfGaussians(2000, 2, spread=3.0)).loc
     # 4,000 draws: the sample standard deviation has a relative standard error of 1 / sqrt(8000) = 0.011.
     assert abs(loc.std().item() / 3 - 1) < 4 * 0.0112
+
+
+@pytest.mark.parametrize("family", [FactorisedBernoulli, Categorical])
+def test_one_family_serves_two_slots(family):
+    """As a prior its logits are learned from where they start; as a posterior a network gives them."""
+    start = torch.tensor([0.3, -1.0, 2.0])
+    prior = family(start)
+    of = lambda q: getattr(q, "base_dist", q).logits  # noqa: E731
+    logits = [of(prior()), of(prior(torch.zeros(4, 7)))]
+    assert [tuple(value.shape) for value in logits] == [(3,), (4, 3)] and prior.logits.requires_grad
+    torch.testing.assert_close(logits[1], logits[0].expand(4, 3))
+    posterior = family(nn.Linear(7, 3))
+    x = torch.randn(4, 7)
+    expected = posterior.logits(x)
+    expected = expected if family is FactorisedBernoulli else expected.log_softmax(-1)
+    torch.testing.assert_close(of(posterior(x)), expected)
+    for bad in (3, torch.ones(2, 2), torch.tensor([1, 2])):
+        with pytest.raises(ValueError, match="logits must be a network or a tensor of real numbers"):
+            family(bad)

@@ -6,7 +6,9 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Conditional, full_precision
+from vaecourse.distributions import Categorical, Conditional, FactorisedBernoulli, full_precision
+
+__all__ = ["Categorical", "DiagonalGaussian", "FactorisedBernoulli", "FullCovarianceGaussian"]
 
 
 class DiagonalGaussian(Conditional):
@@ -59,35 +61,3 @@ class FullCovarianceGaussian(Conditional):
         scale_tril = log_diagonal.exp().diag_embed()
         scale_tril[..., self.below[0], self.below[1]] = entries
         return td.MultivariateNormal(loc, scale_tril=scale_tril, validate_args=False)
-
-
-class FactorisedBernoulli(Conditional):
-    r"""Independent binary latents, :math:`q(z|x) = \prod_l \mathrm{Bern}(z_l; \sigma(f_l(x)))`.
-
-    Args:
-        net: the encoder, from x [..., D] to logits [..., L].
-    """
-
-    def __init__(self, net: nn.Module):
-        super().__init__()
-        self.net = net
-
-    def forward(self, c: Tensor | None = None) -> td.Independent:
-        """The distribution of z, event shape [L], given x of shape [..., D]."""
-        return td.Independent(td.Bernoulli(logits=full_precision(self.net(c)), validate_args=False), 1)
-
-
-class Categorical(Conditional):
-    r"""One of K states, written one-hot: :math:`q(z = e_k|x) = \mathrm{softmax}(f(x))_k`.
-
-    Args:
-        net: the encoder, from x [..., D] to logits [..., K].
-    """
-
-    def __init__(self, net: nn.Module):
-        super().__init__()
-        self.net = net
-
-    def forward(self, c: Tensor | None = None) -> td.OneHotCategorical:
-        """The distribution of z, event shape [K], given x of shape [..., D]."""
-        return td.OneHotCategorical(logits=full_precision(self.net(c)), validate_args=False)

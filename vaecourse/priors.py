@@ -6,7 +6,9 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Conditional, frozen
+from vaecourse.distributions import Categorical, Conditional, FactorisedBernoulli, frozen
+
+__all__ = ["Categorical", "FactorisedBernoulli", "Fixed", "MixtureOfGaussians", "StandardNormal"]
 
 
 class StandardNormal(Conditional):
@@ -62,36 +64,3 @@ class Fixed(Conditional):
     def forward(self, c: Tensor | None = None) -> td.Distribution:
         """The distribution given; the context is not used."""
         return self.distribution
-
-
-class FactorisedBernoulli(Conditional):
-    r"""Independent binary latents with learned probabilities, :math:`p(z) = \prod_l \mathrm{Bern}(z_l; \sigma(a_l))`.
-
-    Args:
-        dim: number L of latent dimensions; every probability starts at one half.
-    """
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.logits = nn.Parameter(torch.zeros(dim))
-
-    def forward(self, c: Tensor | None = None) -> td.Independent:
-        """The distribution with event shape [L]; the context is not used."""
-        return td.Independent(td.Bernoulli(logits=self.logits, validate_args=False), 1)
-
-
-class Categorical(Conditional):
-    """A one-hot z with K states: a prior when called without context, and the same for every x when called with one.
-
-    Args:
-        probs: the K probabilities, which are learned from there.
-    """
-
-    def __init__(self, probs: Tensor):
-        super().__init__()
-        self.logits = nn.Parameter(probs.log())
-
-    def forward(self, c: Tensor | None = None) -> td.OneHotCategorical:
-        """The distribution with event shape [K], repeated over the batch of the context."""
-        logits = self.logits if c is None else self.logits.expand(len(c), -1)
-        return td.OneHotCategorical(logits=logits, validate_args=False)

@@ -4,6 +4,7 @@ from vaecourse.distributions import kl  # registers what torch lacks
 from vaecourse.distributions.affine import Affine
 from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
+from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
 from vaecourse.distributions.sampling import (
@@ -18,8 +19,10 @@ from vaecourse.distributions.von_mises import VonMises
 
 __all__ = [
     "Affine",
+    "Categorical",
     "Chain",
     "Conditional",
+    "FactorisedBernoulli",
     "Given",
     "Implicit",
     "InverseCDF",

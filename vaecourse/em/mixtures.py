@@ -88,7 +88,7 @@ class GaussianMixture(Mixture):
         _check_weights(weights.detach())
         if not variance_floor >= 0:
             raise ValueError(f"variance_floor must be at least 0; got {variance_floor}")
-        super().__init__(Categorical(weights), GaussianComponents(means, covariances))
+        super().__init__(Categorical(weights.log()), GaussianComponents(means, covariances))
         self.variance_floor = variance_floor
 
     @classmethod
@@ -165,7 +165,7 @@ class BernoulliMixture(Mixture):
         if not ((means >= 0) & (means <= 1)).all():
             raise ValueError(f"means must lie in [0, 1]; got {means.min():.4g}..{means.max():.4g}")
         means = means.clamp(probability_floor, 1 - probability_floor)
-        super().__init__(Categorical(weights), BernoulliComponents(means))
+        super().__init__(Categorical(weights.log()), BernoulliComponents(means))
         self.probability_floor = probability_floor
 
     @classmethod

@@ -105,7 +105,7 @@ def two_state(q: tuple[float, float] = (0.5, 0.5), dtype: torch.dtype = torch.fl
     with torch.no_grad():
         decoder.weight.copy_(torch.tensor([[0.6, 0.2]], dtype=dtype).logit())
     return LatentVariableModel(
-        Categorical(torch.tensor([0.5, 0.5], dtype=dtype)),
+        Categorical(torch.tensor([0.5, 0.5], dtype=dtype).log()),
         Bernoulli(decoder),
-        Categorical(torch.tensor(q, dtype=dtype)),
+        Categorical(torch.tensor(q, dtype=dtype).log()),
     )

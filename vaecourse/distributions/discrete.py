@@ -1,0 +1,62 @@
+"""Discrete conditionals that serve in more than one slot: binary variables, and one of K states written one-hot."""
+
+from __future__ import annotations
+
+import torch.distributions as td
+from torch import Tensor, nn
+
+from vaecourse.distributions.conditional import Conditional, full_precision
+
+
+class FactorisedBernoulli(Conditional):
+    r"""Independent binary variables, :math:`p(z|c) = \prod_l \mathrm{Bern}(z_l; \sigma(a_l))`.
+
+    Args:
+        logits: a, either a network from the context [..., C] to [..., L], as for a posterior, or a tensor [L] from
+            which they are learned, as for a prior; then they are the same in every context.
+    """
+
+    def __init__(self, logits: nn.Module | Tensor):
+        super().__init__()
+        self.logits = _learned(logits)
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution with event shape [L], and the context's batch shape."""
+        return td.Independent(td.Bernoulli(logits=_logits_at(self.logits, c), validate_args=False), 1)
+
+
+class Categorical(Conditional):
+    r"""One of K states, written one-hot: :math:`p(z = e_k|c) = \mathrm{softmax}(a)_k`.
+
+    Args:
+        logits: a, either a network from the context [..., C] to [..., K], or a tensor [K] from which they are learned;
+            the logarithms of probabilities will do.
+
+    Example:
+        >>> import torch
+        >>> prior = Categorical(torch.tensor([0.2, 0.8]).log())
+        >>> prior().probs, prior(torch.zeros(3, 5)).probs.shape
+        (tensor([0.2000, 0.8000], grad_fn=...), torch.Size([3, 2]))
+    """
+
+    def __init__(self, logits: nn.Module | Tensor):
+        super().__init__()
+        self.logits = _learned(logits)
+
+    def forward(self, c: Tensor | None = None) -> td.OneHotCategorical:
+        """The distribution with event shape [K], and the context's batch shape."""
+        return td.OneHotCategorical(logits=_logits_at(self.logits, c), validate_args=False)
+
+
+def _learned(logits: nn.Module | Tensor) -> nn.Module | nn.Parameter:
+    if isinstance(logits, nn.Module):
+        return logits
+    if not (isinstance(logits, Tensor) and logits.is_floating_point() and logits.ndim == 1):
+        raise ValueError(f"logits must be a network or a tensor of real numbers, [L], and is {logits!r}")
+    return nn.Parameter(logits.clone())
+
+
+def _logits_at(logits: nn.Module | nn.Parameter, c: Tensor | None) -> Tensor:
+    if isinstance(logits, nn.Module):
+        return full_precision(logits(c))
+    return logits if c is None else logits.expand(*c.shape[:-1], -1)
