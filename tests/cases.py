@@ -185,3 +185,8 @@ __all__ = [
     "two_state",
 ]
 __all__ += ["z_scores"]
+
+# The slots whose distributions torch checks on every call, by reading a number back: they belong to EM, which trains on
+# no GPU.
+SLOTS_THAT_READ = {"GaussianComponents", "BayesRule"}
+__all__ += ["SLOTS_THAT_READ"]

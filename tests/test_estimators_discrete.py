@@ -284,7 +284,8 @@ def test_relaxed_value_is_the_bound_at_hard_samples(estimator, model_name):
 def test_scores_against_autograd(make):
     """Summed over the parameters that the network gives, through which both must be the same."""
     model = make()
-    x = torch.tensor([[1, 0, 1, 1], [0, 0, 1, 0]], dtype=F64)[:, : model.posterior.logits.layers[0].in_features]
+    (net,) = model.posterior.children()
+    x = torch.tensor([[1, 0, 1, 1], [0, 0, 1, 0]], dtype=F64)[:, : net.layers[0].in_features]
     q = model.posterior(x)
     z = q.sample((1,))
     weights = list(model.posterior.parameters())

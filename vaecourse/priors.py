@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Categorical, Conditional, FactorisedBernoulli, frozen
+from vaecourse.distributions import Categorical, Conditional, FactorisedBernoulli, frozen, with_tensors
 
 __all__ = ["Categorical", "FactorisedBernoulli", "Fixed", "MixtureOfGaussians", "StandardNormal"]
 
@@ -59,8 +61,22 @@ class Fixed(Conditional):
 
     def __init__(self, distribution: td.Distribution):
         super().__init__()
-        self.distribution = frozen(distribution)
+        self.distribution = _unchecked(frozen(distribution))
 
     def forward(self, c: Tensor | None = None) -> td.Distribution:
         """The distribution given; the context is not used."""
         return self.distribution
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        """Move or convert the distribution along with the model (``to``, ``double``), though it is no buffer of it."""
+        self.distribution = with_tensors(self.distribution, fn)
+        return super()._apply(fn, recurse)
+
+
+def _unchecked(distribution: td.Distribution) -> td.Distribution:
+    """Without torch's checks of every value that is scored, for which a GPU has to be waited for."""
+    distribution._validate_args = False
+    for part in vars(distribution).values():
+        if isinstance(part, td.Distribution):
+            _unchecked(part)
+    return distribution

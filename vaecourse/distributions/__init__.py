@@ -14,6 +14,7 @@ from vaecourse.distributions.sampling import (
     has_jumps,
     log_prob,
     sample_and_log_prob,
+    with_tensors,
 )
 from vaecourse.distributions.von_mises import VonMises
 
@@ -35,4 +36,5 @@ __all__ = [
     "kl",
     "log_prob",
     "sample_and_log_prob",
+    "with_tensors",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
@@ -25,6 +26,22 @@ class FactorisedBernoulli(Conditional):
         return td.Independent(td.Bernoulli(logits=_logits_at(self.logits, c), validate_args=False), 1)
 
 
+class OneHotCategorical(td.OneHotCategorical):
+    """``td.OneHotCategorical`` without a check of its arguments, which torch makes of its inner part whatever one says.
+
+    The check reads a number back from the device, for which a GPU has to be waited for in every step.
+    """
+
+    def __init__(self, logits: Tensor):
+        self._categorical = td.Categorical(logits=logits, validate_args=False)
+        shape = self._categorical.batch_shape, self._categorical.param_shape[-1:]
+        td.Distribution.__init__(self, *shape, validate_args=False)
+
+    def expand(self, batch_shape: torch.Size, _instance: None = None) -> OneHotCategorical:
+        """The same distribution for every place of a batch."""
+        return OneHotCategorical(self.logits.expand(*batch_shape, -1))
+
+
 class Categorical(Conditional):
     r"""One of K states, written one-hot: :math:`p(z = e_k|c) = \mathrm{softmax}(a)_k`.
 
@@ -45,7 +62,7 @@ class Categorical(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.OneHotCategorical:
         """The distribution with event shape [K], and the context's batch shape."""
-        return td.OneHotCategorical(logits=_logits_at(self.logits, c), validate_args=False)
+        return OneHotCategorical(_logits_at(self.logits, c))
 
 
 def _learned(logits: nn.Module | Tensor) -> nn.Module | nn.Parameter:

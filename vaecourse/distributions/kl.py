@@ -20,7 +20,7 @@ def _kl_multivariate_normal_independent(q: td.MultivariateNormal, p: td.Independ
 def _kl_independent_multivariate_normal(q: td.Independent, p: td.MultivariateNormal) -> Tensor:
     """KL(q || p) in nats of a diagonal Gaussian from a full one."""
     base = _diagonal_gaussian(q)
-    return td.kl_divergence(td.MultivariateNormal(base.loc, scale_tril=base.scale.diag_embed()), p)
+    return td.kl_divergence(td.MultivariateNormal(base.loc, scale_tril=base.scale.diag_embed(), validate_args=False), p)
 
 
 def _diagonal_gaussian(distribution: td.Independent) -> td.Normal:

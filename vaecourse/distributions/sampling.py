@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -111,12 +111,12 @@ def frozen(distribution: td.Distribution) -> td.Distribution:
         >>> frozen(td.Normal(loc, 1.0)).loc.requires_grad
         False
     """
-    return _freeze(distribution, {})
+    return with_tensors(distribution, Tensor.detach)
 
 
 def frozen_module(module: nn.Module) -> nn.Module:
     """The same module with its parameters held constant, as a copy that shares their memory."""
-    return _freeze(module, {})
+    return with_tensors(module, Tensor.detach)
 
 
 def _kinds_of_device() -> list[str]:
@@ -134,22 +134,31 @@ def _parts(distribution: td.Distribution) -> Iterator[td.Distribution | nn.Modul
                 yield from _parts(part)
 
 
-def _freeze(value: Any, seen: dict[int, Any], functions: bool = False) -> Any:
-    """The value held constant; functions are left as they are where they may be, and else refused."""
+def with_tensors(value: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """A copy of a distribution or a module, at whose every tensor, at any depth, stands what a function made of it.
+
+    What is shared stays shared. Functions that a distribution holds are refused, with a TypeError, because what they
+    hide would be left out; those of a module (activations, hooks) are its code, and are left as they are.
+    """
+    return _mapped(value, function, {}, functions=False)
+
+
+def _mapped(value: Any, function: Callable[[Tensor], Tensor], seen: dict[int, Any], functions: bool) -> Any:
     if id(value) in seen:  # shared tensors and modules stay shared, cycles end
         return seen[id(value)]
     if isinstance(value, Tensor):
-        result = seen[id(value)] = value.detach()
+        result = seen[id(value)] = function(value)
     elif isinstance(value, (td.Distribution, td.Transform, nn.Module)):
         result = seen[id(value)] = copy.copy(value)
-        functions = isinstance(value, nn.Module)  # activations and hooks, which are a module's code
-        result.__dict__ = {name: _freeze(part, seen, functions) for name, part in value.__dict__.items()}
+        functions = isinstance(value, nn.Module)
+        parts = value.__dict__.items()
+        result.__dict__ = {name: _mapped(part, function, seen, functions) for name, part in parts}
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        result = type(value)(*(_freeze(part, seen, functions) for part in value))
+        result = type(value)(*(_mapped(part, function, seen, functions) for part in value))
     elif isinstance(value, (list, tuple)):
-        result = type(value)(_freeze(part, seen, functions) for part in value)
+        result = type(value)(_mapped(part, function, seen, functions) for part in value)
     elif isinstance(value, dict):
-        result = type(value)((name, _freeze(part, seen, functions)) for name, part in value.items())
+        result = type(value)((name, _mapped(part, function, seen, functions)) for name, part in value.items())
     elif isinstance(value, weakref.ref):  # a transform's own inverse: forgotten, or it would lead back to live tensors
         result = None
     elif callable(value) and not isinstance(value, type) and not functions:

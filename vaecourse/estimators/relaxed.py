@@ -77,21 +77,29 @@ def _kl(q: td.Distribution, model: LatentVariableModel) -> Tensor:
 
 
 def _relaxed_sample(
-    model: LatentVariableModel, x: Tensor, num_samples: int, temperature: float
+    model: LatentVariableModel, x: Tensor, num_samples: int, temperature: float | Tensor
 ) -> tuple[td.Distribution, Tensor, Tensor]:
     """q, soft samples [S, B, L] that carry a gradient, and the hard samples [S, B, L] that they round to."""
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
-    if not temperature > 0:
+    if not isinstance(temperature, Tensor) and not temperature > 0:  # of a tensor, a GPU would have to be waited for
         raise ValueError(f"temperature must be above 0, and is {temperature}")
     q = model.posterior(x)
-    tau = torch.as_tensor(temperature, dtype=x.dtype, device=x.device)
     if isinstance(q, td.OneHotCategorical):
-        soft = td.RelaxedOneHotCategorical(tau, logits=q.logits, validate_args=False).rsample((num_samples,))
+        noise = -(-_uniform(q, num_samples).log()).log()  # Gumbel
+        soft = ((q.logits + noise) / temperature).softmax(-1)
         hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft)
     elif isinstance(q, td.Independent) and isinstance(q.base_dist, td.Bernoulli):
-        soft = td.RelaxedBernoulli(tau, logits=q.base_dist.logits, validate_args=False).rsample((num_samples,))
+        noise = _uniform(q, num_samples).logit()  # logistic: the difference of two Gumbels
+        soft = ((q.base_dist.logits + noise) / temperature).sigmoid()
         hard = (soft > 0.5).to(soft)
     else:
         raise ValueError(f"a relaxation needs a one-hot or a factorised Bernoulli q(z|x), and got {type(q).__name__}")
     return q, soft, hard.detach()
+
+
+def _uniform(q: td.Distribution, num_samples: int) -> Tensor:
+    """Uniform noise, one number for each of q's, [S, B, L], away from 0 and 1 where logarithms end."""
+    logits = q.logits if isinstance(q, td.OneHotCategorical) else q.base_dist.logits
+    tiny = torch.finfo(logits.dtype).eps
+    return torch.rand((num_samples, *logits.shape), dtype=logits.dtype, device=logits.device).clamp(tiny, 1 - tiny)

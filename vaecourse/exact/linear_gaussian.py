@@ -31,7 +31,7 @@ class LinearGaussianPosterior(Conditional):
         variance = (2 * self.likelihood.log_scale).exp()
         precision = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device) + weight.T @ weight / variance
         loc = torch.linalg.solve(precision, ((c - bias) @ weight / variance).unsqueeze(-1)).squeeze(-1)
-        return td.MultivariateNormal(loc, precision_matrix=precision)
+        return td.MultivariateNormal(loc, precision_matrix=precision, validate_args=False)
 
 
 def linear_gaussian(weight: Tensor, bias: Tensor, scale: float) -> LatentVariableModel:
@@ -71,4 +71,4 @@ def linear_gaussian_marginal(model: LatentVariableModel) -> td.MultivariateNorma
     """
     weight, bias = model.likelihood.net.weight, model.likelihood.net.bias
     noise = (2 * model.likelihood.log_scale).exp() * torch.eye(len(bias), dtype=bias.dtype, device=bias.device)
-    return td.MultivariateNormal(bias, weight @ weight.T + noise)
+    return td.MultivariateNormal(bias, weight @ weight.T + noise, validate_args=False)
