@@ -225,7 +225,8 @@ def test_the_datasheet_says_what_the_registry_does(name):
         size = "" if known.size is None else f"{known.size:,}"
         checksum = "unverified" if known.checksum is None else known.checksum.partition(":")[2]
         row = next(line for line in sheet.splitlines() if line.startswith(f"| {file} |"))
-        assert checksum in row and size in row
+        assert checksum in row and size in row and (known.content or "sha256:").partition(":")[2] in row
+    assert all(f"`{folder}`" in sheet for folder in (*entry.elsewhere, *([entry.bundle] if entry.bundle else [])))
     listed = re.findall(r"^\| `(\w+)`", sheet, re.MULTILINE)
     assert listed == list(entry.protocols) and f"`{listed[0]}` (default)" in sheet
     assert all(mirror in sheet for mirror in entry.mirrors)
@@ -238,7 +239,8 @@ def test_an_entry_is_sound(name):
     assert list(entry.splits) == ["train", "valid", "test"]
     assert all(mirror.endswith("/") for mirror in entry.mirrors) and bool(entry.mirrors) == bool(entry.files)
     for known in entry.files.values():
-        assert known.checksum is None or re.fullmatch("sha256:[0-9a-f]{64}", known.checksum)
+        for checksum in (known.checksum, known.content):
+            assert checksum is None or re.fullmatch("sha256:[0-9a-f]{64}", checksum)
     if any(known.checksum is None for known in entry.files.values()):
         assert entry.checksums == "none is published"
         assert len(entry.files) == 1  # `add` and `load` inspect such a file by itself

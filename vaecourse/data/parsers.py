@@ -2,6 +2,7 @@
 
 import gzip
 import tarfile
+import zlib
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vaecourse.data.bounded import Bounded, check_matlab
+from vaecourse.data.forms import idx_content
 from vaecourse.data.registry import Entry
 
 
@@ -19,14 +22,15 @@ class Arrays(NamedTuple):
     y: np.ndarray  # int64 [N]
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Read a gzipped IDX file of unsigned bytes.
+def read_idx(path: Path, file: str | None = None) -> np.ndarray:
+    """Read an IDX file of unsigned bytes, in whichever form people have it (see `forms`).
 
     The format: two zero bytes, the type (8 is unsigned byte), the number of dimensions, one big-endian 32-bit
     size a dimension, then the values, last dimension fastest.
 
     Args:
-        path: the .gz file.
+        path: the file, gzipped or not, or an .npz file.
+        file: the name of the published file, which says which array of an .npz file is meant.
 
     Returns:
         uint8 array of the shape that the file states.
@@ -34,21 +38,18 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         ValueError: if the file is no gzip file, no IDX file of bytes, or shorter or longer than it states.
     """
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as error:
-        raise ValueError(f"{path} is not a complete gzip file ({error})") from error
+    content = idx_content(path, file)
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
         raise ValueError(f"{path} is not an IDX file of unsigned bytes: it starts with {content[:4].hex(' ')}")
     num_dimensions = content[3]
     header = 4 + 4 * num_dimensions
     if num_dimensions == 0 or len(content) < header:
         raise ValueError(f"{path} ends within its header, which states {num_dimensions} dimensions")
-    shape = np.frombuffer(content, dtype=">u4", count=num_dimensions, offset=4).astype(np.int64)
-    if len(content) - header != shape.prod():
-        size = "x".join(str(n) for n in shape)
-        raise ValueError(f"{path} states {size} = {shape.prod()} values but holds {len(content) - header}")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(tuple(shape))
+    shape = np.frombuffer(content, dtype=">u4", count=num_dimensions, offset=4).tolist()
+    if len(content) - header != prod(shape):
+        size = "x".join(map(str, shape))
+        raise ValueError(f"{path} states {size} = {prod(shape)} values but holds {len(content) - header}")
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
 def read_mat(path: Path, *names: str) -> list[np.ndarray]:
@@ -62,10 +63,11 @@ def read_mat(path: Path, *names: str) -> list[np.ndarray]:
         The arrays, in that order.
 
     Raises:
-        ValueError: if the file cannot be read, or lacks one of them.
+        ValueError: if the file cannot be read, lacks one of them, or expands beyond measure.
     """
     from scipy.io import loadmat  # slow to import, and few sets need it
 
+    check_matlab(path)
     try:
         content = loadmat(str(path), variable_names=names)
     except Exception as error:  # a damaged file can fail anywhere in the reader, with any exception
@@ -80,15 +82,16 @@ def read_tar(path: Path, *members: str) -> list[bytes]:
     """Read members of a gzipped tar archive into memory; nothing is extracted to disk.
 
     Raises:
-        ValueError: if the archive cannot be read to its end, or lacks one of them.
+        ValueError: if the archive cannot be read to its end, lacks one of them, or expands beyond measure.
     """
     found = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        # A stream ("r|"): what is not wanted is passed over, but it counts.
+        with gzip.open(path) as stream, tarfile.open(fileobj=Bounded(stream, path), mode="r|") as archive:
             for member in archive:
                 if member.name in members and member.isfile():
                     found[member.name] = archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError, gzip.zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path} is not a complete gzipped tar archive ({error})") from error
     for name in members:
         if name not in found:
@@ -108,8 +111,9 @@ def idx_files(files: dict[str, Path]) -> dict[str, Arrays]:
     """The four IDX files of MNIST and of the sets made after it, pixel values 0..255."""
 
     def part(prefix: str) -> Arrays:
-        images = read_idx(files[f"{prefix}-images-idx3-ubyte.gz"])
-        labels = read_idx(files[f"{prefix}-labels-idx1-ubyte.gz"])
+        images, labels = (
+            read_idx(files[file], file) for file in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
+        )
         return Arrays(images.reshape(len(images), -1), labels.astype(np.int64))
 
     return {"train": part("train"), "test": part("t10k")}

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _REGISTRY = Path(__file__).with_name("registry.toml")
 UNVERIFIED = "unverified"  # in place of a checksum that nobody publishes
@@ -11,10 +12,24 @@ UNVERIFIED = "unverified"  # in place of a checksum that nobody publishes
 
 @dataclass(frozen=True)
 class File:
-    """A published file: its checksum ("sha256:...", or None if nobody publishes one) and its size in bytes."""
+    """A published file, as far as it is known.
+
+    Args:
+        checksum: "sha256:..."; None if nobody publishes one.
+        size: in bytes.
+        max_size: bytes that no version of it can have more of, where the size is not published.
+        content: "sha256:..." of what it holds once it is decompressed, for a copy in another form.
+    """
 
     checksum: str | None
     size: int | None = None
+    max_size: int = 500_000_000
+    content: str | None = None
+
+    @property
+    def limit(self) -> int:
+        """The number of bytes beyond which something is not this file."""
+        return self.max_size if self.size is None else self.size
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,8 @@ class Entry:
     origin: str
     checksums: str
     mirrors: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    bundle: str | None = None
     files: dict[str, File] = field(default_factory=dict)
 
 
@@ -49,8 +66,8 @@ def registry() -> dict[str, Entry]:
     return entries
 
 
-def _file(checksum: str, size: int | None = None) -> File:
-    return File(None if checksum == UNVERIFIED else checksum, size)
+def _file(checksum: str, **known: Any) -> File:
+    return File(None if checksum == UNVERIFIED else checksum, **known)
 
 
 def names() -> list[str]:
