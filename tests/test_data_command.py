@@ -54,7 +54,7 @@ def test_get_of_a_damaged_file_says_so_in_one_line(small_mnist, served, empty_ca
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["get", "mnits"], 2, "name must be one of digits, mnist"),
+        (["get", "mnits"], 2, "name must be one of digits, patches, mnist"),
         (["get", "mnist"], 1, "mnist could not be downloaded"),
         (["get", "freyfaces"], 2, "needs your consent"),
         (["add", "digits", "--from", "."], 2, "digits is embedded"),

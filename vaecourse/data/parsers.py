@@ -14,6 +14,9 @@ from vaecourse.data.bounded import Bounded, check_matlab
 from vaecourse.data.forms import idx_content
 from vaecourse.data.registry import Entry
 
+# Of every 20 columns of tiles in a photograph; 11, 15 and 19 lie between, so that no tiles of two splits touch.
+PATCH_COLUMNS = {"train": range(0, 11), "valid": range(12, 15), "test": range(16, 19)}
+
 
 class Arrays(NamedTuple):
     """A published part of a data set, in the order of its file."""
@@ -107,6 +110,28 @@ def digits(files: dict[str, Path]) -> dict[str, Arrays]:
     return {"train": Arrays(x.astype(np.uint8), y.astype(np.int64))}
 
 
+def patches(files: dict[str, Path]) -> dict[str, Arrays]:
+    """Tiles of 8x8 pixels of the two photographs that scikit-learn carries, pixel values 0..255, channels first.
+
+    Both are 427x640; their upper 424 rows hold 53 rows of 80 tiles. Regions are bands of columns of tiles, four to a
+    photograph: those of train, then of valid, then of test, with a column between that belongs to none.
+    """
+    from sklearn.datasets import load_sample_images  # slow to import, and only this set needs it
+
+    photographs = load_sample_images()
+    order = [Path(name).name for name in photographs.filenames]
+    parts = []
+    for region in PATCH_COLUMNS.values():
+        columns = [column for column in range(80) if column % 20 in region]
+        for label, name in enumerate(("china.jpg", "flower.jpg")):
+            pixels = photographs.images[order.index(name)]
+            if pixels.shape != (427, 640, 3) or pixels.dtype != np.uint8:
+                raise ValueError(f"{name} of scikit-learn is {pixels.dtype} {pixels.shape}, not uint8 (427, 640, 3)")
+            tiles = pixels[:424].reshape(53, 8, 80, 8, 3).transpose(0, 2, 4, 1, 3)[:, columns]  # [53, width, 3, 8, 8]
+            parts.append(Arrays(tiles.reshape(-1, 192), np.full(tiles[..., 0, 0, 0].size, label, dtype=np.int64)))
+    return {"train": Arrays(*map(np.concatenate, zip(*parts)))}
+
+
 def idx_files(files: dict[str, Path]) -> dict[str, Arrays]:
     """The four IDX files of MNIST and of the sets made after it, pixel values 0..255."""
 
@@ -165,6 +190,7 @@ def freyfaces(files: dict[str, Path]) -> dict[str, Arrays]:
 
 PARSERS: dict[str, Callable[[dict[str, Path]], dict[str, Arrays]]] = {
     "digits": digits,
+    "patches": patches,
     "mnist": idx_files,
     "fashion-mnist": idx_files,
     "kmnist": idx_files,

@@ -75,7 +75,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['digits', 'mnist', 'fashion-mnist', 'kmnist', 'omniglot', 'cifar10', 'freyfaces']
+        ['digits', 'patches', 'mnist', 'fashion-mnist', 'kmnist', 'omniglot', 'cifar10', 'freyfaces']
     """
     return list(registry())
 
