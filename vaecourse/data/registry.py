@@ -57,9 +57,13 @@ class Entry:
 @cache
 def registry() -> dict[str, Entry]:
     """Every entry by name, in the order of the file."""
-    tables = tomllib.loads(_REGISTRY.read_text(encoding="utf-8"))
+    return read_entries(_REGISTRY.read_text(encoding="utf-8"))
+
+
+def read_entries(text: str) -> dict[str, Entry]:
+    """The entries of a text in the form of `registry.toml`, by name."""
     entries = {}
-    for name, table in tables.items():
+    for name, table in tomllib.loads(text).items():
         fields = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
         fields["files"] = {file: _file(**known) for file, known in table.get("files", {}).items()}
         entries[name] = Entry(name, **fields)
