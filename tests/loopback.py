@@ -8,6 +8,7 @@ import struct
 import tarfile
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,9 +58,24 @@ def tiny_mnist() -> dict[str, bytes]:
     return contents
 
 
-def described(contents: dict[str, bytes]) -> dict[str, File]:
-    """What a registry would say of these files."""
-    return {name: File(f"sha256:{hashlib.sha256(file).hexdigest()}", len(file)) for name, file in contents.items()}
+def sha256(content: bytes) -> str:
+    """A checksum as a registry writes it."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def described(contents: dict[str, bytes], with_content: bool = True) -> dict[str, File]:
+    """What a registry would say of these gzip files."""
+    known = {name: File(sha256(file), len(file)) for name, file in contents.items()}
+    if with_content:
+        known = {name: replace(file, content=sha256(gzip.decompress(contents[name]))) for name, file in known.items()}
+    return known
+
+
+def npz(compressed: bool = False, **arrays: np.ndarray) -> bytes:
+    """NumPy's archive of arrays."""
+    content = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    return content.getvalue()
 
 
 class Mirrors(http.server.ThreadingHTTPServer):
@@ -133,6 +149,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             case "stalls":  # after the first bytes
                 self.answer(200, content[:number], length=len(content))
                 self.server.closing.wait(30)
+            case "endless":  # says nothing of the length, and never stops
+                self.answer(200, content, length=None)
+                while not self.server.closing.is_set():
+                    self.wfile.write(bytes(2**16))
+            case "drips":  # a header of one byte every 0.05 s
+                self.drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")
+            case "drips-chunks":  # the length of the first chunk, in as many zeros
+                self.answer(200, b"", length=None, transfer_encoding="chunked")
+                self.drip(b"", b"0")
+            case "drips-body":  # fast enough for anyone's patience, and without end
+                self.answer(200, b"", length=None)
+                self.drip(b"", content[:50] * 20)
             case "trickles":
                 self.answer(200, b"", length=len(content))
                 for byte in content:
@@ -140,6 +168,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                     self.wfile.flush()
                     if self.server.closing.wait(0.02):
                         break
+
+    def drip(self, first, piece):
+        self.wfile.write(first)
+        while not self.server.closing.wait(0.05):
+            self.wfile.write(piece)
+            self.wfile.flush()
 
     def answer(self, status, body, length=-1, **headers):
         self.send_response(status)

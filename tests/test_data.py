@@ -13,7 +13,7 @@ from vaecourse import data
 from vaecourse.data import cache, parsers
 from vaecourse.data.dataset import PROTOCOLS
 from vaecourse.data.registry import registry
-from vaecourse.data.splits import SPLITS, shuffled_split, stratified_split
+from vaecourse.data.splits import SPLITS, region_split, shuffled_split, stratified_split
 
 # Splits
 
@@ -41,6 +41,76 @@ def test_digits_split_never_changes():
         part = data.load("digits", split)
         digest.update(part.x.numpy().tobytes() + part.y.numpy().astype("<i8").tobytes())
     assert digest.hexdigest() == "efc23689e217449f118ad3d91f13dcf287e224d837e98dbea5e214b2aaa55663"
+
+
+def test_patches_split_never_changes():
+    digest = hashlib.sha256()
+    for split in ("train", "valid", "test"):
+        part = data.load("patches", split)
+        digest.update(part.x.numpy().tobytes() + part.y.numpy().astype("<i8").tobytes())
+    assert digest.hexdigest() == "7d33eb438c5da9771ef1d2fe2fd6e734050b4d68cb80e70b1271a7321f5487f3"
+
+
+def test_patches_are_the_tiles_of_regions_apart():
+    """Cut here from the photographs, pixel by pixel, by the columns that the datasheet states."""
+    from sklearn.datasets import load_sample_image
+
+    bands = {"train": (0, 87), "valid": (96, 119), "test": (128, 151)}  # of every 160 columns of pixels
+    sheet = (cache.project_folder() / "patches.md").read_text(encoding="utf-8")
+    for split, (first, last) in bands.items():
+        part = data.load("patches", split)
+        for label, name in enumerate(("china.jpg", "flower.jpg")):
+            photograph = load_sample_image(name)
+            tiles = [
+                photograph[row : row + 8, column : column + 8].transpose(2, 0, 1).tobytes()
+                for row in range(0, 424, 8)
+                for left in range(0, 640, 160)
+                for column in range(left + first, left + last, 8)
+            ]
+            assert sorted(tiles) == sorted(tile.numpy().tobytes() for tile in part.x[part.y == label])
+        assert re.search(rf"^\| {split} \| [\d to]+ \| {first} to {last} \|", sheet, re.MULTILINE)
+    # A tile lies between: no two pixels of two splits are nearer than 8, at the seam of two periods neither.
+    split_of = {column: split for split, (first, last) in bands.items() for column in range(first, last + 1)}
+    for column in range(640):
+        near = {split_of.get((column + step) % 160) for step in range(9)} - {None}
+        assert len(near) <= 1
+
+
+def test_patches_are_colour_images_in_an_order_that_is_stratified():
+    part = data.load("patches", "valid")
+    assert part.image_shape == (3, 8, 8) and part.protocol == "integer" and part.levels == 255
+    x = part.x.reshape(-1, 3, 64).float().mean(-1)
+    orange, leaves, sky = x[(x[:, 0] - x[:, 2]).argmax()], x[(x[:, 1] - x[:, 0]).argmax()], x[x.sum(-1).argmax()]
+    assert orange[0] > orange[1] > 2 * orange[2] and leaves[1] > 2 * leaves[0] and sky.min() > 240
+    for split in ("train", "valid", "test"):
+        assert abs(data.load("patches", split).head(101).y.sum() - 50.5) <= 2
+    assert not torch.equal(part.x, data.load("patches", "test").x)
+
+
+def test_what_the_datasheet_says_of_the_patches_splits():
+    """The bits of a Gaussian, from its density and the definition of bits per dimension."""
+    train, test = (data.load("patches", split, "dequantised") for split in ("train", "test"))
+    x = train.realise().double()
+    gaussian = torch.distributions.MultivariateNormal(x.mean(0), torch.cov(x.T))
+    sheet = (cache.project_folder() / "patches.md").read_text(encoding="utf-8")
+    for part, text in ((train, "costs {} bits per dimension on train"), (test, "and {} on test")):
+        bits = part.bits_per_dim(gaussian.log_prob(part.realise().double()).mean())
+        assert text.format(f"{bits:.2f}") in " ".join(sheet.split())
+    for split, pairs in (("train", 2), ("valid", 0), ("test", 0)):
+        x = data.load("patches", split).x
+        assert len(x) - len(x.unique(dim=0)) == pairs
+
+
+def test_region_split_keeps_neighbours_together():
+    labels = np.repeat([0, 1, 0, 1, 1], [30, 10, 5, 5, 10])
+    parts = region_split(labels, {"train": 40, "valid": 10, "test": 10}, seed=1)
+    assert [sorted(part.tolist()) for part in parts.values()] == [
+        list(range(40)), list(range(40, 50)), list(range(50, 60))
+    ]  # fmt: skip
+    assert parts["train"].tolist() != list(range(40)) and labels[parts["train"]][:8].sum() == 2  # stratified
+    assert not np.array_equal(parts["train"], region_split(labels, {"train": 40, "valid": 10, "test": 10}, 2)["train"])
+    with pytest.raises(ValueError, match="add up to the number of data, 60"):
+        region_split(labels, {"train": 40, "valid": 10}, seed=1)
 
 
 def test_stratified_split_of_uneven_labels():
@@ -191,7 +261,7 @@ def test_writing_into_a_data_set_does_not_change_the_next():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("mnits",), "name must be one of digits, mnist, .*; got 'mnits'"),
+        (("mnits",), "name must be one of digits, patches, mnist, .*; got 'mnits'"),
         (("digits", "dev"), "split of digits must be one of train, valid, test; got 'dev'"),
         (
             ("mnist", "test", "binomial"),
@@ -225,7 +295,8 @@ def test_the_datasheet_says_what_the_registry_does(name):
         size = "" if known.size is None else f"{known.size:,}"
         checksum = "unverified" if known.checksum is None else known.checksum.partition(":")[2]
         row = next(line for line in sheet.splitlines() if line.startswith(f"| {file} |"))
-        assert checksum in row and size in row
+        assert checksum in row and size in row and (known.content or "sha256:").partition(":")[2] in row
+    assert all(f"`{folder}`" in sheet for folder in (*entry.elsewhere, *([entry.bundle] if entry.bundle else [])))
     listed = re.findall(r"^\| `(\w+)`", sheet, re.MULTILINE)
     assert listed == list(entry.protocols) and f"`{listed[0]}` (default)" in sheet
     assert all(mirror in sheet for mirror in entry.mirrors)
@@ -238,7 +309,8 @@ def test_an_entry_is_sound(name):
     assert list(entry.splits) == ["train", "valid", "test"]
     assert all(mirror.endswith("/") for mirror in entry.mirrors) and bool(entry.mirrors) == bool(entry.files)
     for known in entry.files.values():
-        assert known.checksum is None or re.fullmatch("sha256:[0-9a-f]{64}", known.checksum)
+        for checksum in (known.checksum, known.content):
+            assert checksum is None or re.fullmatch("sha256:[0-9a-f]{64}", checksum)
     if any(known.checksum is None for known in entry.files.values()):
         assert entry.checksums == "none is published"
         assert len(entry.files) == 1  # `add` and `load` inspect such a file by itself

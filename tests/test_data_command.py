@@ -45,7 +45,7 @@ def test_get_fetches_and_names_the_files(small_mnist, served, empty_cache):
 def test_get_of_a_damaged_file_says_so_in_one_line(small_mnist, served, empty_cache):
     served("mnist", small_mnist, "good")
     run("get", "mnist")
-    (empty_cache / "mnist" / IMAGES).write_bytes(flip(small_mnist[IMAGES], 77))
+    (empty_cache / "mnist" / IMAGES).write_bytes(flip(small_mnist[IMAGES], 777))
     code, _, err = run("get", "mnist")
     assert code == 0 and f"{empty_cache / 'mnist' / IMAGES} is damaged: it is fetched again\n" in err
     assert "UserWarning" not in err
@@ -54,7 +54,7 @@ def test_get_of_a_damaged_file_says_so_in_one_line(small_mnist, served, empty_ca
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["get", "mnits"], 2, "name must be one of digits, mnist"),
+        (["get", "mnits"], 2, "name must be one of digits, patches, mnist"),
         (["get", "mnist"], 1, "mnist could not be downloaded"),
         (["get", "freyfaces"], 2, "needs your consent"),
         (["add", "digits", "--from", "."], 2, "digits is embedded"),
@@ -80,7 +80,7 @@ def test_verify(small_mnist, served, empty_cache):
     run("get", "mnist")
     assert run("verify")[0] == run("verify", "mnist")[0] == 0
     assert run("verify")[1].count("intact") == 4
-    (empty_cache / "mnist" / IMAGES).write_bytes(flip(small_mnist[IMAGES], 77))
+    (empty_cache / "mnist" / IMAGES).write_bytes(flip(small_mnist[IMAGES], 777))
     code, out, _ = run("verify")
     assert code == 1 and f"damaged    {empty_cache / 'mnist' / IMAGES}" in out and out.count("intact") == 3
 

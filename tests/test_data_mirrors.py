@@ -10,8 +10,8 @@ import pytest
 from loopback import flip, mat
 
 from vaecourse import data
-from vaecourse.data import cache, mirrors
-from vaecourse.data.registry import registry
+from vaecourse.data import cache, loading, mirrors
+from vaecourse.data.registry import File, registry
 
 IMAGES = "train-images-idx3-ubyte.gz"
 NOWHERE = ("http://127.0.0.1:9/", "http://[::1]:9/")  # the discard port, where nobody listens
@@ -107,6 +107,71 @@ def test_no_network_is_one_clear_sentence(small_mnist, monkeypatch):
     with pytest.raises(data.DataUnavailableError, match=r"no connection.*no connection.*VAECOURSE_DATA") as error:
         data.load("mnist")
     assert "\n" not in str(error.value)
+
+
+# Mirrors that never come to an end
+
+
+@pytest.mark.parametrize("kind", ["drips", "drips-chunks", "drips-body"])
+def test_a_mirror_that_keeps_dripping_is_given_up(small_mnist, served, empty_cache, monkeypatch, kind):
+    """Every byte comes in time, so that no timeout between two of them ever fires; the headers have their own."""
+    monkeypatch.setattr(mirrors, "ANSWER" if kind == "drips" else "DEADLINE", 0.5)
+    monkeypatch.setattr(mirrors, "PAUSES", ())
+    server = served("mnist", small_mnist, kind)
+    start = time.monotonic()
+    with pytest.raises(data.DataUnavailableError, match=r"127.0.0.1:\d+: no answer in time"):
+        data.load("mnist")
+    assert time.monotonic() - start < 5
+    assert left_behind(empty_cache / "mnist") == [] and len(server.requests) == 1
+    with pytest.warns(UserWarning, match="the embedded digits are used"):
+        assert data.load("mnist", fallback="digits").name == "digits"
+
+
+def test_the_deadline_is_that_of_the_file(small_mnist, served, monkeypatch):
+    """Not of an attempt: when it has passed, no other mirror is asked, and none again."""
+    monkeypatch.setattr(mirrors, "DEADLINE", 0.4)
+    server = served("mnist", small_mnist, "drips-body", "good")
+    with pytest.raises(data.DataUnavailableError, match=r"no answer in time; .*no time left to ask"):
+        data.load("mnist")
+    assert len(server.requests) == 1
+
+
+def test_headers_that_drip_are_passed_over(small_mnist, served, monkeypatch):
+    monkeypatch.setattr(mirrors, "ANSWER", 0.3)
+    served("mnist", small_mnist, "drips", "good")
+    assert len(data.load("mnist")) == 40
+
+
+def test_an_endless_answer_is_cut_at_the_size_that_is_published(small_mnist, served, empty_cache):
+    server = served("mnist", small_mnist, "endless", "good")
+    assert len(data.load("mnist")) == 40
+    assert sum(path.startswith("/endless/") for path in server.requests) == 4
+
+
+@pytest.mark.parametrize("limit", [300_000, 20_000_000])
+def test_an_endless_answer_is_cut_where_no_size_is_published(small_faces, served, empty_cache, monkeypatch, limit):
+    known = replace(registry()["freyfaces"].files["frey_rawface.mat"], max_size=limit)
+    entry = replace(registry()["freyfaces"], files={"frey_rawface.mat": known})
+    monkeypatch.setitem(registry(), "freyfaces", entry)
+    written = []
+    whole = mirrors._check_content
+    monkeypatch.setattr(mirrors, "_check_content", lambda path, size: written.append(path) or whole(path, size))
+    server = served("freyfaces", {"frey_rawface.mat": small_faces}, "endless", "good")
+    assert len(data.load("freyfaces", accept_unverified=True)) == 20
+    assert len(written) == 1  # what is too long is not even looked at
+    (empty_cache / "freyfaces" / "frey_rawface.mat").unlink()
+    with pytest.raises(data.DataUnavailableError, match=f"longer than {limit:,} bytes"):
+        monkeypatch.setitem(registry(), "freyfaces", replace(entry, mirrors=(server.url("endless"),)))
+        monkeypatch.setattr(loading, "_in_memory", {})
+        data.load("freyfaces", accept_unverified=True)
+    assert len(server.requests) == 3
+
+
+def test_every_file_has_a_limit():
+    for entry in registry().values():
+        for file in entry.files.values():
+            assert 0 < file.limit <= 500_000_000 and (file.size is None or file.limit == file.size)
+    assert File(None).limit == 500_000_000
 
 
 # Files whose checksum nobody publishes

@@ -1,13 +1,15 @@
 """Parsers: each on small files in the published format, whole, damaged and of another shape."""
 
 import gzip
+import struct
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from loopback import idx, mat, tar_gz
 
-from vaecourse.data import parsers
+from vaecourse.data import bounded, parsers
 from vaecourse.data.registry import registry
 
 RANDOM = np.random.default_rng(0)
@@ -166,6 +168,62 @@ def test_cifar10_refuses(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=sentence):
             parsers.parse(entry, {path.name: path})
+
+
+# Files that expand beyond measure
+
+
+def test_a_matlab_file_that_expands_is_refused_before_it_does(tmp_path, monkeypatch):
+    """64 MB of zeros in 64 kB; its reader, which would expand them, is not even called."""
+    import scipy.io
+
+    path = tmp_path / "frey_rawface.mat"
+    path.write_bytes(mat(ff=np.zeros((560, 120_000), dtype=np.uint8)))
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(scipy.io, "loadmat", None)
+    monkeypatch.setattr(bounded, "EXPANDED", 1_000_000)
+    with pytest.raises(ValueError, match=r"frey_rawface\.mat expands to more than 1,000,000 bytes") as error:
+        parsers.freyfaces({path.name: path})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_variables_that_nobody_asked_for_count_too(tmp_path, monkeypatch, byte_order):
+    """In either byte order: the second element of the file is the large one."""
+    monkeypatch.setattr(bounded, "EXPANDED", 100_000)
+    element = zlib.compress(bytes(60_000))
+    tag = struct.pack(f"{byte_order}II", 15, len(element))
+    header = b"MATLAB 5.0".ljust(124) + struct.pack(f"{byte_order}HH", 0x0100, 0x4D49)
+    (tmp_path / "one.mat").write_bytes(header + tag + element)
+    (tmp_path / "two.mat").write_bytes(header + struct.pack(f"{byte_order}II", 9, 8) + bytes(8) + 2 * (tag + element))
+    bounded.check_matlab(tmp_path / "one.mat")
+    with pytest.raises(ValueError, match="expands to more than 100,000"):
+        bounded.check_matlab(tmp_path / "two.mat")
+
+
+def test_an_archive_that_expands_is_refused(tmp_path, monkeypatch):
+    """Whether in a member that is wanted or in one that is passed over."""
+    members = {name: bytes(data) for name, data in cifar_members(2, 3).items()}
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    monkeypatch.setattr(bounded, "EXPANDED", 200_000)
+    path.write_bytes(packed(members))
+    assert len(parsers.cifar10({path.name: path})["train"].x) == 10
+    first = next(iter(members))
+    for bomb in ({"a/film.mp4": bytes(300_000), **members}, {**members, first: bytes(300_000)}):
+        path.write_bytes(packed(bomb))
+        assert path.stat().st_size < 100_000
+        with pytest.raises(ValueError, match=r"cifar-10-binary\.tar\.gz expands to more than 200,000 bytes"):
+            parsers.cifar10({path.name: path})
+
+
+def test_the_limit_leaves_room_for_the_largest_set():
+    """Omniglot in doubles: 32,415 images of 784 pixels and as many labels of 50 alphabets; CIFAR-10 in bytes."""
+    assert 32_415 * (784 + 50) * 8 < bounded.EXPANDED / 2 and 60_000 * 3073 < bounded.EXPANDED / 2
+
+
+def test_labels_are_those_of_the_classes(tmp_path):
+    with pytest.raises(ValueError, match=r"part train: labels 0\.\.9, not of 9 classes"):
+        parsers.parse(replace(registry()["digits"], classes=9), {})
 
 
 # The registry's sizes

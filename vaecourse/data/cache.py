@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from typing import Literal, NamedTuple
 import pooch
 from filelock import FileLock, Timeout
 
-from vaecourse.data.registry import Entry, registry
+from vaecourse.data.forms import content_checksum, idx_content, is_idx, names_of
+from vaecourse.data.registry import Entry, File, registry
 
 
 class DataUnavailableError(FileNotFoundError):
@@ -20,10 +22,12 @@ class DataUnavailableError(FileNotFoundError):
 
 
 class Copy(NamedTuple):
-    """A file of a data set on disk, and what its checksum says of it."""
+    """A file of a data set on disk, in whatever form, and what its checksums say of it."""
 
     path: Path
-    state: Literal["intact", "damaged", "unverified"]  # unverified: no checksum is known
+    state: Literal["intact", "damaged", "unverified", "other"]
+    # unverified: no checksum is known; other: a file of another name, which does not hold what it could
+    why: str = ""
 
 
 def project_folder() -> Path | None:
@@ -37,32 +41,142 @@ def cache_folder(name: str) -> Path:
     return (project_folder() or Path(pooch.os_cache("vaecourse"))) / name
 
 
-def search_folders(name: str) -> list[Path]:
-    """Where files of a data set may lie, in the order of search.
+def readers_folder() -> Path | None:
+    """The folder that `$VAECOURSE_DATA` names; None if it is unset or empty."""
+    named = os.environ.get("VAECOURSE_DATA")
+    try:
+        return Path(named).expanduser() if named else None
+    except RuntimeError:  # ~somebody, who is unknown here
+        return Path(named)
 
-    These are the subfolder of that name in `$VAECOURSE_DATA` and that folder itself, if the variable is set, then
-    the cache and the folder above it.
+
+def folders_in(base: Path, entry: Entry) -> list[Path]:
+    """Where files of a data set may lie below a folder, in the order of search.
+
+    These are its subfolder of the set's name and the folder itself, and of either those subfolders in which other
+    libraries keep the files (`MNIST/raw`).
     """
-    bases = [cache_folder(name).parent]
-    if os.environ.get("VAECOURSE_DATA"):
-        bases.insert(0, Path(os.environ["VAECOURSE_DATA"]).expanduser())
-    return [folder for base in bases for folder in (base / name, base)]
+    return [folder for root in (base / entry.name, base) for folder in (root, *(root / sub for sub in entry.elsewhere))]
+
+
+def search_folders(entry: Entry) -> list[Path]:
+    """Where files of a data set may lie, in the order of search: below `$VAECOURSE_DATA`, if set, then the cache."""
+    reader, cache = readers_folder(), cache_folder(entry.name).parent
+    return [folder for base in (reader, cache) if base is not None for folder in folders_in(base, entry)]
 
 
 def copies(entry: Entry, file: str) -> Iterator[Copy]:
     """The copies of a file that are at hand, in the order of search; the file of another set is no copy."""
+    for folder in search_folders(entry):
+        for name in names_of(entry, file):
+            found = examine(entry, file, folder / name)
+            if found is not None:
+                yield found
+
+
+def examine(entry: Entry, file: str, path: Path) -> Copy | None:
+    """What a path holds of a published file, by its checksum or that of its content; None: nothing, or another set's.
+
+    What is no file (a FIFO, say) is not opened, and so never waited for.
+    """
+    as_published = path.name == file
+    what = kind_of(path)
+    if what != "file":
+        odd = as_published and what in ("a FIFO", "a socket", "a device")
+        return Copy(path, "damaged", f"is {what}, not a file") if odd else None
     checksum = known_checksum(entry, file)
-    others = {other.checksum for each in registry().values() if each != entry for other in each.files.values()} - {None}
-    for path in (folder / file for folder in search_folders(entry.name)):
-        if not path.is_file():
-            continue
+    if as_published:
         found = checksum_of(path, checksum or "sha256:")
-        if checksum is None:
-            yield Copy(path, "damaged" if found is None else "unverified")
-        elif found == checksum:
-            yield Copy(path, "intact")
-        elif found not in others:
-            yield Copy(path, "damaged")
+        if found is None:
+            return Copy(path, "damaged", "cannot be read")
+        if checksum is None or found == checksum:
+            return Copy(path, "unverified" if checksum is None else "intact")
+        if found in {known.checksum for known in _files_of_others(entry)}:
+            return None
+    return _examine_content(entry, file, path) if is_idx(file) else Copy(path, "damaged", "is not the published file")
+
+
+def _examine_content(entry: Entry, file: str, path: Path) -> Copy | None:
+    """What a file, whose checksum is not the published one, is by its content."""
+    content = content_checksum(path, file)
+    expected = entry.files[file].content
+    if content is not None and content == expected:
+        return Copy(path, "intact")
+    if content is not None and content in {known.content for known in _files_of_others(entry)}:
+        return None
+    if path.name == file:
+        return Copy(path, "damaged", "is not the published file")
+    if content is None:
+        try:
+            idx_content(path, file)
+        except (ValueError, OSError) as error:
+            return Copy(path, "other", f"cannot be used ({error})")
+    if expected is None:
+        return Copy(path, "other", f"cannot be verified: nobody publishes a checksum of what {file} holds")
+    return Copy(path, "other", f"does not hold what {file} does")
+
+
+def _files_of_others(entry: Entry) -> Iterator[File]:
+    for other in registry().values():
+        if other.name != entry.name:
+            yield from other.files.values()
+
+
+def kind_of(path: Path) -> str:
+    """What stands at a path: "file", "a folder", "nothing", or what else it is; nothing is opened."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing"
+    except (OSError, ValueError) as error:
+        return f"out of reach ({getattr(error, 'strerror', None) or error})"
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def unusable(folder: Path) -> str | None:
+    """Why nothing can be read in a folder, or what it is instead; None if it can be."""
+    what = kind_of(folder)
+    if what == "nothing":
+        return "does not exist"
+    if what != "a folder":
+        return f"is {what}" if what.startswith("out") else f"is {what.replace('file', 'a file')}, not a folder"
+    try:
+        os.stat(os.path.join(folder, "."))  # needs leave to search it, the next line needs leave to list it
+        with os.scandir(folder) as content:
+            next(content, None)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None
+
+
+def shortcoming(entry: Entry) -> str:
+    """Why `$VAECOURSE_DATA` does not give a data set's files, in words; empty if it is not set."""
+    base = readers_folder()
+    if base is None:
+        return ""
+    if why := unusable(base):
+        return f"VAECOURSE_DATA={base} {why}"
+    folders = folders_in(base, entry)
+    locked = [each for each in folders if kind_of(each) != "nothing" and unusable(each)]
+    reasons = [f"{each} {unusable(each)}" for each in locked if not set(each.parents) & set(locked)]
+    missing = []
+    for file in entry.files:
+        at_hand = (examine(entry, file, folder / name) for folder in folders for name in names_of(entry, file))
+        found = [copy for copy in at_hand if copy is not None]
+        if not any(copy.state == "intact" for copy in found):
+            reasons += [f"{copy.path} {copy.why or 'is not verified'}" for copy in found]
+            missing += [] if found else [file]
+    if missing:
+        where = ", ".join(str(folder.relative_to(base)) for folder in folders if folder != base)
+        reasons.append(f"{', '.join(missing)} not found in it, nor in its {where}")
+    return f"VAECOURSE_DATA={base} does not help: {'; '.join(dict.fromkeys(reasons))}"
+
+
+def now(entry: Entry) -> str:
+    """What to add to the advice to set `$VAECOURSE_DATA`, where it is set."""
+    why = shortcoming(entry)
+    return f" (now {why})" if why else ""
 
 
 def checksum_of(path: Path, like: str = "sha256:") -> str | None:
@@ -79,8 +193,9 @@ def known_checksum(entry: Entry, file: str) -> str | None:
     """The published checksum of a file; where there is none, that of the copy which was accepted first, if any."""
     published = entry.files[file].checksum
     remembered = _memory(entry, file)
-    if published is None and remembered.is_file():
-        return f"sha256:{remembered.read_text(encoding='utf-8').split()[0]}"
+    if published is None and kind_of(remembered) == "file":
+        words = remembered.read_text(encoding="utf-8").split()
+        return f"sha256:{words[0]}" if words else None
     return published
 
 
@@ -125,7 +240,7 @@ def writing(name: str) -> Iterator[Path]:
     except OSError as error:
         raise DataUnavailableError(
             f"nothing could be stored in {folder} ({error}): make it writable or make room, or set VAECOURSE_DATA "
-            f"to a folder that holds {', '.join(registry()[name].files)}"
+            f"to a folder that holds {', '.join(registry()[name].files)}{now(registry()[name])}"
         ) from error
 
 

@@ -1,8 +1,11 @@
 """Obtaining a data set's files: found or downloaded, and never handed on before they are verified."""
 
+import gzip
+import hashlib
 import os
 import shutil
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,20 +14,28 @@ from vaecourse.data.cache import (
     cache_folder,
     checksum_of,
     copies,
+    examine,
+    folders_in,
+    kind_of,
     known_checksum,
+    now,
+    readers_folder,
     remember,
+    unusable,
     writing,
 )
+from vaecourse.data.forms import idx_content, is_idx, names_of
 from vaecourse.data.mirrors import fetch
 from vaecourse.data.parsers import parse
-from vaecourse.data.registry import Entry, File
+from vaecourse.data.registry import Entry
 
 
 def locate(entry: Entry, accept_unverified: bool = False) -> dict[str, Path]:
     """Return the path of each of a data set's files, verified, downloading those of which no intact copy is at hand.
 
     A damaged file of the course's own cache is replaced. One in a folder of the reader's is left as it is, and
-    another copy is found or fetched; either way a warning says so.
+    another copy is found or fetched; either way a warning says so, and likewise where $VAECOURSE_DATA names no folder
+    that can be read.
 
     Args:
         entry: the data set.
@@ -36,6 +47,9 @@ def locate(entry: Entry, accept_unverified: bool = False) -> dict[str, Path]:
         DataUnavailableError: if a file is neither at hand nor to be had from a mirror, or cannot be stored.
     """
     _require_consent(entry, accept_unverified)
+    reader = readers_folder()
+    if entry.files and reader is not None and (why := unusable(reader)):
+        warnings.warn(f"VAECOURSE_DATA={reader} {why}: nothing is looked for there", stacklevel=4)
     return {file: _find(entry, file) or _download(entry, file) for file in entry.files}
 
 
@@ -50,13 +64,14 @@ def _require_consent(entry: Entry, given: bool) -> None:
 
 def _find(entry: Entry, file: str) -> Path | None:
     """The first intact copy at hand; copies that are not are named in warnings."""
-    for path, state in copies(entry, file):
+    for path, state, why in copies(entry, file):
         if state == "intact" or (state == "unverified" and _accept(entry, file, path)):
             return path
-        if path.parent == cache_folder(entry.name):
-            warnings.warn(f"{path} is damaged: it is fetched again", stacklevel=4)
-        else:
-            warnings.warn(f"{path} is not the published file: it is left as it is, and not used", stacklevel=4)
+        if path.parent == cache_folder(entry.name) and path.name == file:
+            warnings.warn(f"{path} is damaged: it is fetched again", stacklevel=5)
+        elif state != "other":  # the others had another name: they say why if nothing else is found
+            why = why or "is not the published file"
+            warnings.warn(f"{path} {why}: it is left as it is, and not used", stacklevel=5)
     return None
 
 
@@ -87,15 +102,16 @@ def _download(entry: Entry, file: str) -> Path:
     path = cache_folder(entry.name) / file
     with writing(entry.name) as incoming:
         checksum = known_checksum(entry, file)  # another process may have brought the file, or its checksum
-        if checksum is not None and checksum_of(path, checksum) == checksum:
+        if checksum is not None and (copy := examine(entry, file, path)) and copy.state == "intact":
             return path
-        known = File(checksum, entry.files[file].size)
+        known = replace(entry.files[file], checksum=checksum)
         try:
             staged = fetch(entry.mirrors, file, known, incoming, inspect=partial(_inspect, entry, file))
         except DataUnavailableError as error:
             raise DataUnavailableError(
                 f"{entry.name} could not be downloaded ({error}): try again later, or name a folder that holds "
                 f"{', '.join(entry.files)} in VAECOURSE_DATA or in `vaecourse data add {entry.name} --from FOLDER`"
+                f"{now(entry)}"
             ) from error
         if checksum is None:
             remember(entry, file, staged, incoming)
@@ -108,8 +124,9 @@ def add(entry: Entry, source: Path, accept_unverified: bool = False) -> list[Pat
 
     Args:
         entry: the data set.
-        source: one of its files, or a folder that holds those which the cache lacks (or a subfolder of the set's
-            name does). The only file of a set may have any name.
+        source: one of its files, or a folder that holds those which the cache lacks, there or where `load` would look
+            below it. The only file of a set may have any name. IDX files may be uncompressed or gzipped anew, or
+            stand in keras' mnist.npz: they are verified by their content, and stored gzipped.
         accept_unverified: as in `locate`.
 
     Returns:
@@ -125,40 +142,77 @@ def add(entry: Entry, source: Path, accept_unverified: bool = False) -> list[Pat
     _require_consent(entry, accept_unverified)
     with writing(entry.name) as incoming:
         for file, path in offered.items():
-            staged = Path(shutil.copyfile(path, incoming / file))
-            checksum = known_checksum(entry, file)
-            if checksum is None:
-                _inspect(entry, file, staged)
-                remember(entry, file, staged, incoming)
-            elif (found := checksum_of(staged, checksum)) != checksum:
-                known = "published" if entry.files[file].checksum else "accepted before"
-                raise ValueError(
-                    f"{path} is not the file of {entry.name}: its checksum is {found[:19]}..., "
-                    f"the one {known} is {checksum[:19]}...; nothing was added"
-                )
+            _stage(entry, file, path, incoming)
         for file in offered:
             os.replace(incoming / file, cache_folder(entry.name) / file)
     return [cache_folder(entry.name) / file for file in offered]
 
 
+def _stage(entry: Entry, file: str, path: Path, incoming: Path) -> None:
+    """Copy an offered file into the folder of what is incoming, under its published name, and verify it there."""
+    known = entry.files[file]
+    if path.stat().st_size > known.limit and not is_idx(file):
+        raise ValueError(f"{path} is not the file of {entry.name}: it has more than {known.limit:,} bytes")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from error
+    checksum = known_checksum(entry, file)
+    found = checksum_of(path, checksum or "sha256:")
+    if checksum is None or found == checksum:
+        staged = Path(shutil.copyfile(path, incoming / file))
+        if checksum is None:
+            _inspect(entry, file, staged)
+            remember(entry, file, staged, incoming)
+        elif checksum_of(staged, checksum) != checksum:
+            raise ValueError(f"{path} changed while it was copied; nothing was added")
+        return
+    published = "published" if known.checksum else "accepted before"
+    why = f"its checksum is {found[:19]}..., the one {published} is {checksum[:19]}..."
+    if is_idx(file) and known.content is None:
+        why += ", and nobody publishes one of its content, by which another form could be verified"
+    elif is_idx(file):
+        try:
+            content = idx_content(path, file)
+        except ValueError as error:
+            why = str(error)
+        else:
+            if f"sha256:{hashlib.sha256(content).hexdigest()}" == known.content:
+                (incoming / file).write_bytes(gzip.compress(content, compresslevel=6, mtime=0))
+                return
+    raise ValueError(f"{path} is not the file of {entry.name}: {why}; nothing was added")
+
+
 def _offered(entry: Entry, source: Path) -> dict[str, Path]:
     """Which file of the set each offered file is."""
-    if source.is_file():
+    kind = kind_of(source)
+    if kind == "file":
         if len(entry.files) == 1:
             return {next(iter(entry.files)): source}
-        if source.name not in entry.files:
-            raise ValueError(f"a file of {entry.name} is named {' or '.join(entry.files)}; got {source.name}")
-        return {source.name: source}
-    found = {
-        file: folder / file
-        for file in entry.files
-        for folder in (source, source / entry.name)
-        if (folder / file).is_file()
-    }
+        found = {file: source for file in entry.files if source.name in names_of(entry, file)}
+        if not found and source.suffix == ".npz" and entry.bundle:
+            found = dict.fromkeys(entry.files, source)
+        if not found:
+            names = " or ".join([*entry.files, *([entry.bundle] if entry.bundle else [])])
+            raise ValueError(f"a file of {entry.name} is named {names}; got {source.name}")
+        return found
+    if why := unusable(source):
+        raise ValueError(f"{source} {why.removesuffix(', not a folder')}: name a file or a folder to add from")
+    found, reasons = {}, []
+    for file in entry.files:
+        paths = (folder / name for folder in folders_in(source, entry) for name in names_of(entry, file))
+        there = [copy for copy in (examine(entry, file, path) for path in paths) if copy]
+        # A whole one if there is one; else one whose error says what is wrong with it.
+        there.sort(key=lambda copy: ["intact", "unverified", "damaged", "other"].index(copy.state))
+        if there and kind_of(there[0].path) == "file":
+            found[file] = there[0].path
+        reasons += [f"{copy.path} {copy.why}" for copy in there if copy.state in ("damaged", "other")]
     held = [file for file in entry.files if any(copy.state == "intact" for copy in copies(entry, file))]
     missing = [file for file in entry.files if file not in found and file not in held]
     if missing or not found:
-        raise ValueError(f"{source} lacks {', '.join(missing or entry.files)}")
+        because = f" ({'; '.join(dict.fromkeys(reasons))})" if reasons else ""
+        raise ValueError(f"{source} lacks {', '.join(missing or entry.files)}{because}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import tarfile
+import zlib
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vaecourse.data.bounded import Bounded, check_matlab
+from vaecourse.data.forms import idx_content
 from vaecourse.data.registry import Entry
+
+# Of every 20 columns of tiles in a photograph; 11, 15 and 19 lie between, so that no tiles of two splits touch.
+PATCH_COLUMNS = {"train": range(0, 11), "valid": range(12, 15), "test": range(16, 19)}
 
 
 class Arrays(NamedTuple):
@@ -19,14 +25,15 @@ class Arrays(NamedTuple):
     y: np.ndarray  # int64 [N]
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Read a gzipped IDX file of unsigned bytes.
+def read_idx(path: Path, file: str | None = None) -> np.ndarray:
+    """Read an IDX file of unsigned bytes, in whichever form people have it (see `forms`).
 
     The format: two zero bytes, the type (8 is unsigned byte), the number of dimensions, one big-endian 32-bit
     size a dimension, then the values, last dimension fastest.
 
     Args:
-        path: the .gz file.
+        path: the file, gzipped or not, or an .npz file.
+        file: the name of the published file, which says which array of an .npz file is meant.
 
     Returns:
         uint8 array of the shape that the file states.
@@ -34,21 +41,18 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         ValueError: if the file is no gzip file, no IDX file of bytes, or shorter or longer than it states.
     """
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as error:
-        raise ValueError(f"{path} is not a complete gzip file ({error})") from error
+    content = idx_content(path, file)
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
         raise ValueError(f"{path} is not an IDX file of unsigned bytes: it starts with {content[:4].hex(' ')}")
     num_dimensions = content[3]
     header = 4 + 4 * num_dimensions
     if num_dimensions == 0 or len(content) < header:
         raise ValueError(f"{path} ends within its header, which states {num_dimensions} dimensions")
-    shape = np.frombuffer(content, dtype=">u4", count=num_dimensions, offset=4).astype(np.int64)
-    if len(content) - header != shape.prod():
-        size = "x".join(str(n) for n in shape)
-        raise ValueError(f"{path} states {size} = {shape.prod()} values but holds {len(content) - header}")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(tuple(shape))
+    shape = np.frombuffer(content, dtype=">u4", count=num_dimensions, offset=4).tolist()
+    if len(content) - header != prod(shape):
+        size = "x".join(map(str, shape))
+        raise ValueError(f"{path} states {size} = {prod(shape)} values but holds {len(content) - header}")
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
 def read_mat(path: Path, *names: str) -> list[np.ndarray]:
@@ -62,10 +66,11 @@ def read_mat(path: Path, *names: str) -> list[np.ndarray]:
         The arrays, in that order.
 
     Raises:
-        ValueError: if the file cannot be read, or lacks one of them.
+        ValueError: if the file cannot be read, lacks one of them, or expands beyond measure.
     """
     from scipy.io import loadmat  # slow to import, and few sets need it
 
+    check_matlab(path)
     try:
         content = loadmat(str(path), variable_names=names)
     except Exception as error:  # a damaged file can fail anywhere in the reader, with any exception
@@ -80,15 +85,16 @@ def read_tar(path: Path, *members: str) -> list[bytes]:
     """Read members of a gzipped tar archive into memory; nothing is extracted to disk.
 
     Raises:
-        ValueError: if the archive cannot be read to its end, or lacks one of them.
+        ValueError: if the archive cannot be read to its end, lacks one of them, or expands beyond measure.
     """
     found = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        # A stream ("r|"): what is not wanted is passed over, but it counts.
+        with gzip.open(path) as stream, tarfile.open(fileobj=Bounded(stream, path), mode="r|") as archive:
             for member in archive:
                 if member.name in members and member.isfile():
                     found[member.name] = archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError, gzip.zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path} is not a complete gzipped tar archive ({error})") from error
     for name in members:
         if name not in found:
@@ -104,12 +110,35 @@ def digits(files: dict[str, Path]) -> dict[str, Arrays]:
     return {"train": Arrays(x.astype(np.uint8), y.astype(np.int64))}
 
 
+def patches(files: dict[str, Path]) -> dict[str, Arrays]:
+    """Tiles of 8x8 pixels of the two photographs that scikit-learn carries, pixel values 0..255, channels first.
+
+    Both are 427x640; their upper 424 rows hold 53 rows of 80 tiles. Regions are bands of columns of tiles, four to a
+    photograph: those of train, then of valid, then of test, with a column between that belongs to none.
+    """
+    from sklearn.datasets import load_sample_images  # slow to import, and only this set needs it
+
+    photographs = load_sample_images()
+    order = [Path(name).name for name in photographs.filenames]
+    parts = []
+    for region in PATCH_COLUMNS.values():
+        columns = [column for column in range(80) if column % 20 in region]
+        for label, name in enumerate(("china.jpg", "flower.jpg")):
+            pixels = photographs.images[order.index(name)]
+            if pixels.shape != (427, 640, 3) or pixels.dtype != np.uint8:
+                raise ValueError(f"{name} of scikit-learn is {pixels.dtype} {pixels.shape}, not uint8 (427, 640, 3)")
+            tiles = pixels[:424].reshape(53, 8, 80, 8, 3).transpose(0, 2, 4, 1, 3)[:, columns]  # [53, width, 3, 8, 8]
+            parts.append(Arrays(tiles.reshape(-1, 192), np.full(tiles[..., 0, 0, 0].size, label, dtype=np.int64)))
+    return {"train": Arrays(*map(np.concatenate, zip(*parts)))}
+
+
 def idx_files(files: dict[str, Path]) -> dict[str, Arrays]:
     """The four IDX files of MNIST and of the sets made after it, pixel values 0..255."""
 
     def part(prefix: str) -> Arrays:
-        images = read_idx(files[f"{prefix}-images-idx3-ubyte.gz"])
-        labels = read_idx(files[f"{prefix}-labels-idx1-ubyte.gz"])
+        images, labels = (
+            read_idx(files[file], file) for file in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
+        )
         return Arrays(images.reshape(len(images), -1), labels.astype(np.int64))
 
     return {"train": part("train"), "test": part("t10k")}
@@ -161,6 +190,7 @@ def freyfaces(files: dict[str, Path]) -> dict[str, Arrays]:
 
 PARSERS: dict[str, Callable[[dict[str, Path]], dict[str, Arrays]]] = {
     "digits": digits,
+    "patches": patches,
     "mnist": idx_files,
     "fashion-mnist": idx_files,
     "kmnist": idx_files,

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _REGISTRY = Path(__file__).with_name("registry.toml")
 UNVERIFIED = "unverified"  # in place of a checksum that nobody publishes
@@ -11,10 +12,24 @@ UNVERIFIED = "unverified"  # in place of a checksum that nobody publishes
 
 @dataclass(frozen=True)
 class File:
-    """A published file: its checksum ("sha256:...", or None if nobody publishes one) and its size in bytes."""
+    """A published file, as far as it is known.
+
+    Args:
+        checksum: "sha256:..."; None if nobody publishes one.
+        size: in bytes.
+        max_size: bytes that no version of it can have more of, where the size is not published.
+        content: "sha256:..." of what it holds once it is decompressed, for a copy in another form.
+    """
 
     checksum: str | None
     size: int | None = None
+    max_size: int = 500_000_000
+    content: str | None = None
+
+    @property
+    def limit(self) -> int:
+        """The number of bytes beyond which something is not this file."""
+        return self.max_size if self.size is None else self.size
 
 
 @dataclass(frozen=True)
@@ -34,23 +49,29 @@ class Entry:
     origin: str
     checksums: str
     mirrors: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    bundle: str | None = None
     files: dict[str, File] = field(default_factory=dict)
 
 
 @cache
 def registry() -> dict[str, Entry]:
     """Every entry by name, in the order of the file."""
-    tables = tomllib.loads(_REGISTRY.read_text(encoding="utf-8"))
+    return read_entries(_REGISTRY.read_text(encoding="utf-8"))
+
+
+def read_entries(text: str) -> dict[str, Entry]:
+    """The entries of a text in the form of `registry.toml`, by name."""
     entries = {}
-    for name, table in tables.items():
+    for name, table in tomllib.loads(text).items():
         fields = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
         fields["files"] = {file: _file(**known) for file, known in table.get("files", {}).items()}
         entries[name] = Entry(name, **fields)
     return entries
 
 
-def _file(checksum: str, size: int | None = None) -> File:
-    return File(None if checksum == UNVERIFIED else checksum, size)
+def _file(checksum: str, **known: Any) -> File:
+    return File(None if checksum == UNVERIFIED else checksum, **known)
 
 
 def names() -> list[str]:
@@ -58,7 +79,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['digits', 'mnist', 'fashion-mnist', 'kmnist', 'omniglot', 'cifar10', 'freyfaces']
+        ['digits', 'patches', 'mnist', 'fashion-mnist', 'kmnist', 'omniglot', 'cifar10', 'freyfaces']
     """
     return list(registry())
 

@@ -55,6 +55,35 @@ def shuffled_split(labels: np.ndarray, sizes: dict[str, int], seed: int) -> dict
     return _cut(np.random.RandomState(seed).permutation(len(labels)), sizes)
 
 
+def region_split(labels: np.ndarray, sizes: dict[str, int], seed: int) -> dict[str, np.ndarray]:
+    """Cut the data in the order they have, then put each split in the order of `stratified_split`.
+
+    It is for data of which neighbours resemble each other, such as the tiles of a photograph: their parser puts one
+    region after the other, and leaves out what lies between.
+
+    Args:
+        labels: integers [N].
+        sizes: size of each split, in order; they must add up to N.
+        seed: seed of the shuffles.
+
+    Returns:
+        Indices into the data for each split, [size].
+
+    Raises:
+        ValueError: if the sizes do not add up to N.
+
+    Example:
+        >>> parts = region_split(np.array([0, 1] * 10), {"train": 16, "test": 4}, seed=0)
+        >>> sorted(parts["test"])
+        [np.int64(16), np.int64(17), np.int64(18), np.int64(19)]
+    """
+    regions = _cut(np.arange(len(labels)), sizes)
+    return {
+        split: region[stratified_split(labels[region], {split: len(region)}, seed)[split]]
+        for split, region in regions.items()
+    }
+
+
 def _cut(order: np.ndarray, sizes: dict[str, int]) -> dict[str, np.ndarray]:
     if sum(sizes.values()) != len(order):
         raise ValueError(f"sizes must add up to the number of data, {len(order)}; got {sizes}")
@@ -65,4 +94,5 @@ def _cut(order: np.ndarray, sizes: dict[str, int]) -> dict[str, np.ndarray]:
 SPLITS: dict[str, Callable[[np.ndarray, dict[str, int], int], dict[str, np.ndarray]]] = {
     "stratified": stratified_split,
     "shuffled": shuffled_split,
+    "regions": region_split,
 }

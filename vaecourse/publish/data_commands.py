@@ -88,11 +88,12 @@ def data_verify(names: tuple[str, ...]) -> int:
             print(f"{'embedded':10} {entry.name}")
         for file in entry.files:
             found = list(copies(entry, file))
-            for path, state in found:
-                print(f"{state:10} {path}")
-            if names and not found:
+            for path, state, why in found:
+                print(f"{state:10} {path}{f' {why}' if state == 'other' else ''}")
+            missing = all(state == "other" for _, state, _ in found)
+            if names and missing:
                 print(f"{'missing':10} {entry.name}: {file}")
-            bad += any(state == "damaged" for _, state in found) or (bool(names) and not found)
+            bad += any(state == "damaged" for _, state, _ in found) or (bool(names) and missing)
     return int(bad > 0)
 
 
