@@ -6,6 +6,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
+from vaecourse import distributions
 from vaecourse.distributions import Conditional, full_precision
 
 
@@ -41,7 +42,7 @@ class ContinuousBernoulli(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of x, event shape [D], given z of shape [..., L]."""
-        return td.Independent(td.ContinuousBernoulli(logits=full_precision(self.net(c)), validate_args=False), 1)
+        return td.Independent(distributions.ContinuousBernoulli(full_precision(self.net(c))), 1)
 
 
 class Binomial(Conditional):

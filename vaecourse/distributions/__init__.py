@@ -3,6 +3,7 @@
 from vaecourse.distributions import kl  # registers what torch lacks
 from vaecourse.distributions.affine import Affine
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
+from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
 from vaecourse.distributions.sampling import frozen, rsample_and_log_prob
@@ -11,6 +12,7 @@ from vaecourse.distributions.von_mises import VonMises
 __all__ = [
     "Affine",
     "Conditional",
+    "ContinuousBernoulli",
     "Given",
     "Implicit",
     "InverseCDF",
