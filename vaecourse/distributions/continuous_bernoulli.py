@@ -61,7 +61,7 @@ class ContinuousBernoulli(td.Distribution):
     support = td.constraints.unit_interval
 
     def __init__(self, logits: Tensor):
-        self.logits = torch.as_tensor(logits)
+        self.logits = torch.as_tensor(logits) * 1.0  # a whole number becomes a float
         super().__init__(self.logits.shape, validate_args=False)
 
     def expand(self, batch_shape: torch.Size, _instance: None = None) -> ContinuousBernoulli:

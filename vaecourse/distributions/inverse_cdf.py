@@ -28,12 +28,15 @@ class InverseCDF(td.Distribution):
     densities are refused.
 
     Args:
-        base: a distribution with ``cdf``, ``icdf`` and ``log_prob``, such as Normal, Laplace, Cauchy or Exponential.
+        base: a scalar distribution with ``cdf``, ``icdf`` and ``log_prob``, such as Normal, Laplace, Cauchy or
+            Exponential.
         low: a, or None for no lower limit.
         high: b, or None for no upper limit.
 
     Raises:
-        ValueError: low is not below high; or, from ``rsample`` and ``log_prob``, there is too little mass between.
+        ValueError: base is no scalar, or low is not below high; or, from ``rsample`` and ``log_prob``, there is too
+            little mass between.
+
 
     References:
         Devroye (1986), section II.2.
@@ -49,6 +52,8 @@ class InverseCDF(td.Distribution):
     arg_constraints: ClassVar = {}
 
     def __init__(self, base: td.Distribution, low: float | None = None, high: float | None = None):
+        if base.event_shape:
+            raise ValueError(f"base must be a scalar distribution, and has events of shape {list(base.event_shape)}")
         self.base = base
         self.low = None if low == -math.inf else low
         self.high = None if high == math.inf else high
