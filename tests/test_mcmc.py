@@ -337,20 +337,37 @@ def test_r_hat_is_that_of_the_paper(shift, scale):
     assert (r_hat(z[..., None]).item() > 1.03) == (shift != 0 or scale != 1)
 
 
+def autoregression(rho, num_steps, num_chains):
+    """z' = rho z + noise with unit variance, [T, C]."""
+    noise = torch.randn(num_steps, num_chains, generator=seed(6), dtype=torch.float64)
+    z = torch.empty_like(noise)
+    z[0] = noise[0]
+    for t in range(1, len(z)):
+        z[t] = rho * z[t - 1] + math.sqrt(1 - rho**2) * noise[t]
+    return z
+
+
 def test_effective_sample_size_of_an_autoregression():
     r"""z' = rho z + noise has autocorrelation rho^k, so that T C draws are worth (1 - rho) / (1 + rho) of them."""
     for rho in (0.0, 0.5, 0.9, -0.5):
-        noise = torch.randn(2000, 8, generator=seed(6), dtype=torch.float64)
-        z = torch.empty_like(noise)
-        z[0] = noise[0]
-        for t in range(1, len(z)):
-            z[t] = rho * z[t - 1] + math.sqrt(1 - rho**2) * noise[t]
+        z = autoregression(rho, 2000, 8)
         expected = z.numel() * (1 - rho) / (1 + rho)
         for kind in ("mean", "bulk"):
             # The estimate's own error: about sqrt(4 M / N) for a window of M ~ 5 / (1 - rho) lags.
             tolerance = 4 * math.sqrt(4 * 5 / (1 - rho) / z.numel())
             assert effective_sample_size(z[..., None], kind).item() == pytest.approx(expected, rel=tolerance)
         assert effective_sample_size(z[..., None], "tail").item() > 0
+
+
+def test_tail_effective_sample_size_is_that_of_the_5_and_95_per_cent_quantiles():
+    """The lesser of the two for the indicators of lying below them; those of other quantiles differ by far more."""
+    z = autoregression(0.9, 2000, 8)
+    z = torch.where(z < 0, z, 3 * z)  # unlike tails
+    below = torch.stack([(z <= z.quantile(level)).double() for level in (0.05, 0.95, 0.25)], -1)
+    low, high, other = effective_sample_size(below, "mean").tolist()
+    tail = effective_sample_size(z[..., None], "tail").item()
+    assert tail == pytest.approx(min(low, high), rel=0.02)
+    assert abs(other / tail - 1) > 0.1
 
 
 @pytest.mark.parametrize("where", ["in one place", "each in its own", "at a large number"])

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 import torch
 import torch.distributions as td
+from torch import nn
 
 from vaecourse import distributions
 from vaecourse.distributions import Affine, ContinuousBernoulli, Implicit, InverseCDF, VonMises
+from vaecourse.likelihoods import Bernoulli, Binomial, Gaussian
+from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.priors import MixtureOfGaussians
 
 DTYPES = [torch.float64, torch.float32]
 both = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
@@ -63,6 +67,14 @@ def affine(scale, dtype):
     return Affine(td.Laplace(0.0, 1.0), tensor([0.5], dtype) * scale, tensor([[1.0]], dtype) * scale)
 
 
+def mixture_prior(gap, dtype):
+    prior = MixtureOfGaussians(2, 1).to(dtype)
+    with torch.no_grad():
+        prior.loc.copy_(tensor([[-gap / 2], [gap / 2]], dtype))
+        prior.logits.copy_(tensor([0.0, 3.0], dtype))
+    return prior()
+
+
 LOGITS = [0.0, 1e-6, 0.5, 0.99, 1.01, 3.0, 8.0, 15.0, 17.0, 35.0, 37.0, 100.0, 1e3, 1e4]
 TAILS = [(-1.0, 2.0), (5.0, None), (8.5, 9.0), (30.0, None), (30.0, 31.0), (80.0, None), (-3.0, None), (0.0, 1e-3)]
 TAILS += [tuple(None if end is None else -end for end in reversed(limits)) for limits in TAILS]  # the other tail
@@ -91,7 +103,28 @@ FAMILIES = {
     "Implicit": Family(mixture, [0.0, 1.0, 8.0, 40.0], lambda gap: ([-gap / 2, gap / 2], 1.0, -math.inf, math.inf)),
     "Affine": Family(affine, [1e-6, 1e-3, 1.0, 1e3, 1e6], lambda scale: ([0.5 * scale], scale, -math.inf, math.inf)),
 }
-CASES = [(name, parameter) for name, family in FAMILIES.items() for parameter in family.parameters]
+SLOTS = {  # conditionals with one number as their variable, made by networks that say what they are given
+    "Gaussian": Family(
+        lambda scale, dtype: Gaussian(nn.Identity(), scale).to(dtype)(tensor([0.5], dtype) * scale),
+        [1e-6, 1e-3, 1.0, 1e3, 1e6],
+        lambda scale: ([0.5 * scale], scale, -math.inf, math.inf),
+    ),
+    "DiagonalGaussian": Family(
+        lambda log_scale, dtype: DiagonalGaussian(nn.Identity())(tensor([0.0, log_scale], dtype)),
+        [-14.0, -7.0, 0.0, 7.0, 14.0],
+        lambda log_scale: ([0.0], math.exp(log_scale), -math.inf, math.inf),
+    ),
+    "FullCovarianceGaussian": Family(
+        lambda log_scale, dtype: FullCovarianceGaussian(nn.Identity(), 1)(tensor([0.0, log_scale], dtype)),
+        [-14.0, -7.0, 0.0, 7.0, 14.0],
+        lambda log_scale: ([0.0], math.exp(log_scale), -math.inf, math.inf),
+    ),
+    "MixtureOfGaussians": Family(
+        mixture_prior, [0.0, 8.0, 40.0, 1e3], lambda gap: ([-gap / 2, gap / 2], 1.0, -math.inf, math.inf)
+    ),
+}
+ALL = FAMILIES | SLOTS
+CASES = [(name, parameter) for name, family in ALL.items() for parameter in family.parameters]
 
 
 def test_every_family_is_here():
@@ -111,7 +144,7 @@ def panels(places, scale, low, high):
 
 
 def mass(name, parameter, dtype):
-    family = FAMILIES[name]
+    family = ALL[name]
     q = family.make(parameter, dtype)
     points, weights = panels(*family.where(parameter))
     points = points.to(dtype)
@@ -128,7 +161,7 @@ def test_density_integrates_to_one(name, parameter, dtype):
     The errors of some hundred nodes do not add up, so that 4 of these are many. The quadrature is good to 1e-9, which
     the Cauchy's tail beyond 2^44 scales is too.
     """
-    places, scale, *_ = FAMILIES[name].where(parameter)
+    places, scale, *_ = ALL[name].where(parameter)
     eps = torch.finfo(dtype).eps
     tolerance = 1e-9 + 4 * eps * (4 + max(map(abs, places)) / scale)
     assert mass(name, parameter, dtype) == pytest.approx(1.0, abs=tolerance)
@@ -144,3 +177,16 @@ def test_the_test_of_ranges_can_fail(name, dtype, monkeypatch):
     monkeypatch.setattr(kind, "log_prob", lambda self, value: right(self, value) + 0.02)
     for parameter in FAMILIES[name].parameters:
         assert abs(mass(name, parameter, dtype) - 1) > 0.01
+
+
+@both
+@pytest.mark.parametrize("logit", sorted({sign * logit for logit in LOGITS for sign in (-1, 1)}))
+@pytest.mark.parametrize("num_trials", [1, 16, 255])
+def test_masses_sum_to_one(num_trials, logit, dtype):
+    """Counts: log(n!) is some n log n nats, and so are the terms that cancel in log p; each costs eps of its size."""
+    slot = Bernoulli(nn.Identity()) if num_trials == 1 else Binomial(nn.Identity(), num_trials)
+    x = torch.arange(num_trials + 1, dtype=dtype)[:, None]
+    log_p = slot(tensor([logit], dtype)).log_prob(x)
+    assert log_p.dtype == dtype
+    size = num_trials * (1 + math.log(num_trials) + min(abs(logit), 50.0))
+    assert log_p.double().exp().sum().item() == pytest.approx(1.0, abs=4 * torch.finfo(dtype).eps * size)

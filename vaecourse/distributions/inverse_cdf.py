@@ -37,7 +37,6 @@ class InverseCDF(td.Distribution):
         ValueError: base is no scalar, or low is not below high; or, from ``rsample`` and ``log_prob``, there is too
             little mass between.
 
-
     References:
         Devroye (1986), section II.2.
 
