@@ -140,6 +140,9 @@ def test_truncated_density_is_zero_outside():
     q = InverseCDF(td.Normal(t(0.0), t(1.0)), -1.0, 2.0)
     assert q.log_prob(t([-1.1, 2.1])).tolist() == [-math.inf, -math.inf]
     assert q.log_prob(t([-1.0, 2.0])).isfinite().all()
+    q = InverseCDF(td.Exponential(t(1.5)), high=2.0)  # which starts at 0 whatever the limits
+    assert q.log_prob(t([-0.1, 2.1])).tolist() == [-math.inf, -math.inf]
+    assert q.log_prob(t([0.0, 2.0])).isfinite().all()
 
 
 @pytest.mark.parametrize("limits", LIMITS)

@@ -78,4 +78,6 @@ _SYMMETRIC = {
         lambda t: -(math.pi * (1 + t * t)).log(), _cauchy_log_survival, _cauchy_from_log_survival, True
     ),
 }
-_EXPONENTIAL = Standard(lambda t: -t, lambda t: -t.clamp(min=0), lambda log_s: -log_s, False)
+_EXPONENTIAL = Standard(
+    lambda t: torch.where(t < 0, -math.inf, -t), lambda t: -t.clamp(min=0), lambda log_s: -log_s, False
+)
