@@ -1,6 +1,7 @@
 """EM: exact steps, monotone traces and fixed points, against closed forms, enumeration and scikit-learn."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -253,6 +254,198 @@ def test_fit_stops_at_its_tolerance_and_changes_no_random_state():
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+def test_convergence_is_judged_by_the_likelihood_at_the_very_step():
+    """With any tolerance a fit stops at the first step whose gain of log-likelihood lies below it, and not one later.
+
+    The bound's gains, and those from bound to likelihood, fall below it at other steps.
+    """
+    x = blobs()
+    long = GaussianMixture.from_data(x, 2).fit(x, num_steps=60, tolerance=-math.inf)
+    gains = long.log_likelihood.diff()
+    others = {
+        "bound": long.bound.diff(prepend=long.log_likelihood[:1]),
+        "E step alone": long.log_likelihood[1:] - long.bound,
+        "M step alone": long.bound - long.log_likelihood[:-1],
+    }
+    told_apart = set()
+    for tolerance in (10.0 ** torch.linspace(0.5, -5, 23)).tolist():
+        first = int((gains < tolerance).nonzero()[0])
+        trace = GaussianMixture.from_data(x, 2).fit(x, num_steps=60, tolerance=tolerance)
+        assert trace.converged and len(trace.bound) == first + 1
+        told_apart |= {name for name, other in others.items() if int((other < tolerance).nonzero()[0]) != first}
+    assert told_apart == set(others)  # each of the three would have stopped elsewhere at some tolerance
+
+
+@every_model
+def test_a_fall_is_no_convergence(case, monkeypatch):
+    """An M step that spoils one parameter: the fit names the fall, stops, and does not say that it has converged."""
+    model, x = CASES[case]()
+    model.fit(x, num_steps=5)
+    right = type(model).m_step
+
+    def m_step(self, x, q):
+        right(self, x, q)
+        parameter = self.bias if case == "ppca" else self.prior.logits
+        parameter.data[0] += 30.0
+
+    monkeypatch.setattr(type(model), "m_step", m_step)
+    with pytest.warns(RuntimeWarning, match=r"EM has not converged: step 1 changed the log-likelihood by -.* nats"):
+        trace = model.fit(x, num_steps=20)
+    assert not trace.converged and len(trace.bound) == 1
+    assert trace.log_likelihood[1] < trace.log_likelihood[0] - 1
+
+
+@pytest.mark.parametrize(("fall", "converged"), [(1e-12, True), (1e-8, False), (math.nan, False)])
+def test_rounding_is_not_a_fall(fall, converged, monkeypatch):
+    """A fall of 1e-12 of the terms' sizes is rounding, one of 1e-8 is none; nor is what is no number."""
+    model, x = CASES["gaussian"]()
+    one = torch.ones(len(x), dtype=torch.float64)
+    values = iter([one, one, one * (1 - fall)])  # of the likelihood, the bound, and the likelihood
+    monkeypatch.setattr(model, "bound", lambda x, q: next(values))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trace = model.fit(x, num_steps=1)
+    assert trace.converged == converged and len(caught) == (not converged)
+
+
+# ------------------------------------------------------------------------------------------------ float32
+
+
+def wine():
+    from sklearn.datasets import load_wine
+
+    return torch.from_numpy(load_wine().data)  # its columns differ by a thousand in scale
+
+
+HARD = {
+    "as it is": lambda x: x,
+    "offset of 1e3": lambda x: x + 1e3,
+    "offset of 1e6": lambda x: x + 1e6,
+    "scales apart": lambda x: x * 10.0 ** torch.linspace(-3, 3, x.shape[1], dtype=x.dtype),
+    "two distant clusters": lambda x: x + 1e4 * (torch.arange(len(x)) % 2)[:, None],
+}
+REAL = {"wine": wine, "blobs": blobs}
+MODELS = {
+    "gaussian": lambda x: GaussianMixture.from_data(x, 2, variance_floor=1e-8),
+    "ppca": lambda x: ProbabilisticPCA.from_data(x, 1),
+    "closed form": lambda x: ProbabilisticPCA.closed_form(x, 1),
+}
+
+
+@pytest.mark.parametrize("shape", HARD)
+@pytest.mark.parametrize("source", REAL)
+@pytest.mark.parametrize("kind", MODELS)
+def test_float32_data_are_fitted_as_their_float64_selves(kind, source, shape):
+    """Every number of the trace is the same: moments of float32 data do not fall by hundreds of nats."""
+    x = HARD[shape](REAL[source]()).float()
+    model, other = MODELS[kind](x), MODELS[kind](x.double())
+    trace, expected = model.fit(x, num_steps=20), other.fit(x.double(), num_steps=20)
+    assert torch.equal(trace.log_likelihood, expected.log_likelihood) and trace.converged == expected.converged
+    rounding = 1e-11 * expected.log_likelihood.abs().max()  # twenty steps, and columns apart by up to 1e9
+    assert trace.log_likelihood.diff().min() >= -rounding
+    assert (trace.bound - trace.log_likelihood[:-1]).min() >= -rounding
+    assert {p.dtype for p in [*model.parameters(), *model.buffers()]} == {torch.float64}
+    for score in (model.log_likelihood(x), model.bound(x, model.e_step(x))):
+        assert score.dtype == torch.float64
+        torch.testing.assert_close(score, other.log_likelihood(x.double()), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_binary_data_of_any_precision_are_the_same_data(dtype):
+    x = binary_digits()
+    expected = BernoulliMixture.from_data(x, 8).fit(x, num_steps=20)
+    model = BernoulliMixture.from_data(x.to(dtype), 8)
+    assert torch.equal(model.fit(x.to(dtype), num_steps=20).log_likelihood, expected.log_likelihood)
+    torch.testing.assert_close(model.posterior(x.float()).probs, model.posterior(x).probs)  # as a slot, unchecked
+
+
+def test_parameters_of_float32_are_taken_in_float64():
+    x = blobs()
+    half = torch.tensor([0.5, 0.5])
+    made = [
+        GaussianMixture(half, x[:2].float(), torch.eye(2).expand(2, 2, 2)),
+        BernoulliMixture(half, torch.tensor([[0.2, 0.4], [0.6, 0.8]])),
+        ProbabilisticPCA(torch.ones(2, 1), torch.zeros(2), 1.0),
+    ]
+    for model in made:
+        assert {p.dtype for p in [*model.parameters(), *model.buffers()]} == {torch.float64}
+        data = x.gt(0).float() if isinstance(model, BernoulliMixture) else x.float()
+        assert (model.fit(data, num_steps=5).log_likelihood.diff() >= -ROUNDING).all()
+
+
+# ------------------------------------------------------------------------------------------------ what is no data
+
+MAKERS = {
+    "gaussian": lambda x: GaussianMixture.from_data(x, 2),
+    "bernoulli": lambda x: BernoulliMixture.from_data(x, 2),
+    "ppca": lambda x: ProbabilisticPCA.from_data(x, 1),
+    "closed form": lambda x: ProbabilisticPCA.closed_form(x, 1),
+}
+GOOD = (torch.arange(12).reshape(4, 3) * 7 % 5 > 2).double()
+BAD = {
+    "int": (GOOD.long(), "x must hold floats; got torch.int64"),
+    "uint8": (GOOD.byte(), "x must hold floats; got torch.uint8"),
+    "bool": (GOOD.bool(), "x must hold floats; got torch.bool"),
+    "complex": (GOOD.to(torch.complex64), "x must hold floats; got torch.complex64"),
+    "nan": (torch.cat([GOOD, GOOD[:1] * math.nan]), "x must be finite; 3 of its values are not"),
+    "infinite": (torch.cat([GOOD, GOOD[:1] + math.inf]), "x must be finite; 3 of its values are not"),
+    "1-D": (GOOD[0], r"x must have shape \[N, D\] with N >= 1; got \[3\]"),
+    "3-D": (GOOD[None], r"x must have shape \[N, D\] with N >= 1; got \[1, 4, 3\]"),
+    "no data": (GOOD[:0], r"got \[0, 3\]"),
+    "no dimensions": (GOOD[:, :0], r"got \[4, 0\]"),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("fault", BAD)
+def test_data_that_are_none_are_named(maker, fault):
+    """By the maker of a model, and by every method of one that is made."""
+    x, sentence = BAD[fault]
+    with pytest.raises(ValueError, match=sentence):
+        MAKERS[maker](x)
+    model = MAKERS[maker](GOOD)
+    q = model.e_step(GOOD)
+    sentence = sentence.replace("N, D", "N, 3")
+    calls = (model.fit, model.e_step, model.log_likelihood, lambda x: model.bound(x, q), lambda x: model.m_step(x, q))
+    for call in calls:
+        with pytest.raises(ValueError, match=sentence):
+            call(x)
+
+
+LINE = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None] * torch.tensor([1.0, 2.0, -1.0]).double()
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        # Fewer data than dimensions, or data on a line: no covariance without a floor, and no sigma^2.
+        (
+            lambda: GaussianMixture.from_data(GOOD[:2], 1, variance_floor=0),
+            "x must vary in each of its 3 .* its 2 data",
+        ),
+        (lambda: GaussianMixture.from_data(LINE, 1, variance_floor=0), "x must vary in each of its 3 dimensions"),
+        (lambda: ProbabilisticPCA.closed_form(LINE, 1), "more than num_latents = 1 directions.* its 5 data do not"),
+        (lambda: ProbabilisticPCA.closed_form(blobs()[:2].repeat(1, 2), 2), "more than num_latents = 2 directions"),
+        # Duplicates: all data the same.
+        (lambda: GaussianMixture.from_data(GOOD[:1].repeat(9, 1), 2, variance_floor=0), "x must vary in each"),
+        (lambda: ProbabilisticPCA.closed_form(GOOD[:1].repeat(9, 1), 1), "x must vary in more than"),
+        (lambda: ProbabilisticPCA.from_data(GOOD[:1].repeat(9, 1), 1), "x must vary, and its 9 data are all the same"),
+        (lambda: ProbabilisticPCA.from_data(GOOD[:1], 1), "x must vary, and its 1 data are all the same"),
+    ],
+)
+def test_data_without_spread_are_named(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+def test_few_or_equal_data_are_fitted_above_a_floor():
+    for x in (GOOD[:2], GOOD[:1].repeat(9, 1), LINE):
+        trace = GaussianMixture.from_data(x, 2, variance_floor=1e-2).fit(x, num_steps=10)
+        assert trace.log_likelihood.isfinite().all() and trace.log_likelihood.diff().min() >= -ROUNDING
+    x = GOOD[:1].repeat(9, 1)
+    assert BernoulliMixture.from_data(x, 3).fit(x).converged
+
+
 def test_two_coins_by_hand():
     """One M step of a Bernoulli mixture in fractions: shares (1, 0), (1/2, 1/2), (0, 1) of x = 1, 1, 0."""
     x = torch.tensor([[1.0], [1.0], [0.0]]).double()
@@ -272,22 +465,34 @@ def test_two_coins_by_hand():
         (lambda x: GaussianMixture.from_data(x, 301), r"num_components must be in 1..300.*got 301"),
         (lambda x: GaussianMixture.from_data(x, 2, variance_floor=-1), "variance_floor must be at least 0"),
         (lambda x: GaussianMixture.from_data(x, 2).fit(x[0]), r"x must have shape \[N, 2\].*got \[2\]"),
-        (lambda x: GaussianMixture.from_data(x, 2).fit(x.float()), "dtype, torch.float64; got torch.float32"),
+        (
+            lambda x: GaussianMixture.from_data(x, 2).float().fit(x),
+            "parameters must be torch.float64.*got torch.float32",
+        ),
         (lambda x: GaussianMixture.from_data(x, 2).fit(x / 0), "x must be finite; 600 of its values"),
-        (lambda x: BernoulliMixture.from_data(x, 2).fit(x), "means must lie in"),
+        (lambda x: BernoulliMixture.from_data(x, 2), r"zeros and ones; got values in -3\.\d+..7"),
+        (lambda x: BernoulliMixture(torch.ones(1), x[:1]), "means must lie in"),
         (lambda x: BernoulliMixture.from_data(x.gt(0).double(), 2).fit(x), "zeros and ones; got values in"),
         (
             lambda x: BernoulliMixture.from_data(x.gt(0).double(), 2).fit(x.gt(0) * x.new_tensor(0.5)),
             "zeros and ones; got values in 0..0.5",
         ),
         (
-            lambda x: BernoulliMixture.from_data(x, 2, probability_floor=0),
+            lambda x: BernoulliMixture.from_data(x.gt(0).double(), 2, probability_floor=0),
             "probability_floor must be above 0",
         ),
         (
             lambda x: BernoulliMixture(torch.ones(2), torch.ones(2, 1)),
             "weights must be at least 0 and sum to 1",
         ),
+        (
+            lambda x: BernoulliMixture(torch.ones(1), torch.ones(2, 1)),
+            r"weights must be \[K\] .*; got \[1\] and \[2, 1\]",
+        ),
+        (lambda x: GaussianMixture(torch.ones(1), x[:1], torch.eye(2)), r"covariances must be .* got \[2, 2\]"),
+        (lambda x: GaussianMixture(torch.ones(1), x[:1], -torch.eye(2)[None]), "covariances must be positive definite"),
+        (lambda x: GaussianMixture(torch.ones(1), x[:1] / 0, torch.eye(2)[None]), "means must be finite; 2 of their"),
+        (lambda x: ProbabilisticPCA(x[:1].T, x[0, :1], 1.0), r"weight must be .* got \[2, 1\] and \[1\]"),
         (lambda x: ProbabilisticPCA.from_data(x, 2), r"num_latents must be in 1..1.*got 2"),
         (lambda x: ProbabilisticPCA(x[:, :1].T, x[0, :1], 0.0), "variance must be above 0; got 0.0"),
     ],

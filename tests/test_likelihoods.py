@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.distributions as td
 from torch import nn
 
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian, check_support
@@ -91,3 +92,80 @@ def test_data_outside_the_support_are_refused(likelihood, value, words):
 def test_data_of_another_size_are_refused():
     with pytest.raises(ValueError, match="x has 3 dimensions, and the likelihood scores 2"):
         check_support(Bernoulli(Constant(0.0, 0.0))(Z), torch.zeros(1, 3))
+
+
+# ------------------------------------------------------------------------------------------- support, of all of x
+
+
+def logits(num_dims, dtype=torch.float32):
+    return torch.zeros(1, num_dims, dtype=dtype)
+
+
+IDENTITY = nn.Identity()
+SUPPORTS = {  # px_z of four pixels, a value that is good everywhere, one that is not, and what is said of it
+    "Bernoulli": (Bernoulli(IDENTITY)(logits(4)), 1.0, 0.75, "Bernoulli on 0 and 1, .* such as 0.75:"),
+    "Binomial": (Binomial(IDENTITY, 16)(logits(4)), 16.0, 17.0, r"Binomial on the integers 0\.\.16, .* such as 17:"),
+    "a count that is none": (Binomial(IDENTITY, 16)(logits(4)), 3.0, 3.5, "such as 3.5:"),
+    "ContinuousBernoulli": (ContinuousBernoulli(IDENTITY)(logits(4)), 0.5, 1.25, "such as 1.25:"),
+    "Gaussian": (Gaussian(IDENTITY)(logits(4)), -7.0, math.inf, "Normal on Real, .* such as inf:"),
+    "not a number": (Gaussian(IDENTITY)(logits(4)), -7.0, math.nan, "such as nan:"),
+    "full Gaussian": (td.MultivariateNormal(logits(4)[0], torch.eye(4)), 2.0, math.nan, "MultivariateNormal.* nan:"),
+    "mixture": (
+        td.MixtureSameFamily(td.Categorical(torch.ones(2)), td.Independent(td.Bernoulli(torch.full((2, 4), 0.5)), 1)),
+        1.0,
+        0.25,
+        "MixtureSameFamily on 0 and 1, .* such as 0.25:",
+    ),
+    "transformed": (
+        td.TransformedDistribution(td.Independent(td.Uniform(logits(4), logits(4) + 1), 1), [td.ExpTransform()]),
+        2.5,
+        -0.5,
+        "TransformedDistribution on GreaterThan.* such as -0.5:",
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+@pytest.mark.parametrize("name", SUPPORTS)
+def test_the_value_outside_is_named_wherever_it_is(name, dtype):
+    """The last pixel of the last of 10,000 data, whose other pixels are good; and then the first of them all."""
+    px_z, good, bad, sentence = SUPPORTS[name]
+    x = torch.full((10_000, 4), good, dtype=dtype)
+    check_support(px_z, x)
+    for place in ((9_999, 3), (0, 0), (8191, 2), (8192, 1)):
+        spoilt = x.clone()
+        spoilt[place] = bad
+        with pytest.raises(ValueError, match=sentence):
+            check_support(px_z, spoilt)
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        ([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]], r"OneHotCategorical on OneHot, and has values such as \(0.5, 0.5, 0\):"),
+        ([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]], r"such as \(1, 1, 0\):"),
+        ([[0.0, 1.0, 0.0], [1.0, 0.0, math.nan]], "such as nan:"),
+    ],
+)
+def test_a_datum_whose_values_belong_together_is_named_whole(x, sentence):
+    px_z = td.OneHotCategorical(torch.ones(1, 3))
+    check_support(px_z, torch.eye(3))
+    with pytest.raises(ValueError, match=sentence):
+        check_support(px_z, torch.tensor(x))
+
+
+def test_whole_numbers_and_truth_values_are_data():
+    for x in (torch.ones(5, 4).bool(), torch.ones(5, 4).byte(), torch.ones(5, 4).long()):
+        check_support(SUPPORTS["Bernoulli"][0], x)
+    with pytest.raises(ValueError, match="such as 2:"):
+        check_support(SUPPORTS["Bernoulli"][0], 2 * torch.ones(5, 4).byte())
+
+
+def test_one_datum_needs_a_batch_axis():
+    """x[0] in place of x[:1] would be scored as one number, over and over."""
+    for name in ("Bernoulli", "full Gaussian"):
+        with pytest.raises(ValueError, match=r"x must be \[B, D\] with a batch axis, x\[None\] .*; got \[4\]"):
+            check_support(SUPPORTS[name][0], torch.ones(4))
+    check_support(SUPPORTS["Bernoulli"][0], torch.ones(2, 3, 4))
+    with pytest.raises(ValueError, match="x has 5 dimensions, and the likelihood scores 4"):
+        check_support(SUPPORTS["Bernoulli"][0], torch.ones(2, 5))

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from vaecourse.mcmc import (
     sample,
     with_gradient,
 )
+from vaecourse.mcmc.diagnostics import KINDS
 
 COVARIANCE = torch.tensor([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 2.0]]).double()
 MEAN = torch.tensor([1.0, -2.0, 0.5]).double()
@@ -336,20 +338,115 @@ def test_r_hat_is_that_of_the_paper(shift, scale):
     assert (r_hat(z[..., None]).item() > 1.03) == (shift != 0 or scale != 1)
 
 
+def autoregression(rho, num_steps, num_chains):
+    """z' = rho z + noise with unit variance, [T, C]."""
+    noise = torch.randn(num_steps, num_chains, generator=seed(6), dtype=torch.float64)
+    z = torch.empty_like(noise)
+    z[0] = noise[0]
+    for t in range(1, len(z)):
+        z[t] = rho * z[t - 1] + math.sqrt(1 - rho**2) * noise[t]
+    return z
+
+
 def test_effective_sample_size_of_an_autoregression():
     r"""z' = rho z + noise has autocorrelation rho^k, so that T C draws are worth (1 - rho) / (1 + rho) of them."""
     for rho in (0.0, 0.5, 0.9, -0.5):
-        noise = torch.randn(2000, 8, generator=seed(6), dtype=torch.float64)
-        z = torch.empty_like(noise)
-        z[0] = noise[0]
-        for t in range(1, len(z)):
-            z[t] = rho * z[t - 1] + math.sqrt(1 - rho**2) * noise[t]
+        z = autoregression(rho, 2000, 8)
         expected = z.numel() * (1 - rho) / (1 + rho)
         for kind in ("mean", "bulk"):
             # The estimate's own error: about sqrt(4 M / N) for a window of M ~ 5 / (1 - rho) lags.
             tolerance = 4 * math.sqrt(4 * 5 / (1 - rho) / z.numel())
             assert effective_sample_size(z[..., None], kind).item() == pytest.approx(expected, rel=tolerance)
         assert effective_sample_size(z[..., None], "tail").item() > 0
+
+
+def test_tail_effective_sample_size_is_that_of_the_5_and_95_per_cent_quantiles():
+    """The lesser of the two for the indicators of lying below them; those of other quantiles differ by far more."""
+    z = autoregression(0.9, 2000, 8)
+    z = torch.where(z < 0, z, 3 * z)  # unlike tails
+    below = torch.stack([(z <= z.quantile(level)).double() for level in (0.05, 0.95, 0.25)], -1)
+    low, high, other = effective_sample_size(below, "mean").tolist()
+    tail = effective_sample_size(z[..., None], "tail").item()
+    assert tail == pytest.approx(min(low, high), rel=0.02)
+    assert abs(other / tail - 1) > 0.1
+
+
+@pytest.mark.parametrize("where", ["in one place", "each in its own", "at a large number"])
+@pytest.mark.parametrize("diagnostic", ["R-hat", *KINDS])
+def test_chains_that_never_move_have_no_diagnostic(diagnostic, where):
+    """All stuck, and one stuck coordinate beside one that moves, whose number is the one it has alone."""
+    call = r_hat if diagnostic == "R-hat" else functools.partial(effective_sample_size, kind=diagnostic)
+    stuck = torch.zeros(100, 4, dtype=torch.float64)
+    stuck += {"in one place": 0.0, "each in its own": torch.arange(4), "at a large number": 1e8}[where]
+    name = "R-hat" if diagnostic == "R-hat" else "effective sample size"
+    with pytest.warns(UserWarning, match=f"1 of 1 variables never move in any of the 4 chains: their {name} is NaN"):
+        assert call(stuck[..., None]).isnan().tolist() == [True]
+    with pytest.warns(UserWarning, match="1 of 1 variables never"):
+        assert call(stuck).isnan()
+    moving = torch.randn(100, 4, generator=seed(), dtype=torch.float64)
+    with pytest.warns(UserWarning, match="1 of 2 variables never move"):
+        both = call(torch.stack([moving, stuck], -1))
+    assert both[1].isnan() and both[0] == call(moving) and both[0].isfinite()
+
+
+def test_a_kernel_that_rejects_everything_has_no_effective_sample_size():
+    """A step size far too long: 200 draws of nothing are worth nothing, and not 800."""
+    positions, info = sample(random_walk_metropolis(standard, 1e6), torch.zeros(4, 2).double(), 200, generator=seed())
+    assert not info.accepted.any()
+    with pytest.warns(UserWarning, match="2 of 2 variables never move"):
+        assert effective_sample_size(positions).isnan().all()
+
+
+def test_one_chain_that_never_moves_shows_in_r_hat():
+    z = torch.randn(100, 4, generator=seed(), dtype=torch.float64)
+    z[:, 0] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert r_hat(z) > 1.1
+        assert effective_sample_size(z).isfinite()
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_each_position_belongs_to_its_info(name):
+    """positions[t] is where step t led: its proposal where it was accepted, and else positions[t - 1]."""
+    start = torch.randn(30, 2, generator=seed(), dtype=torch.float64)
+    positions, info = sample(KERNELS[name](wavy, 1.5), start, 12, generator=seed(1))
+    before = torch.cat([start[None], positions[:-1]])
+    assert torch.equal(positions, torch.where(info.accepted[..., None], info.proposal, before))
+    assert 0.1 < info.accepted.double().mean() < 0.97  # both happen
+    assert not torch.equal(info.proposal[1:], info.proposal[:-1]) and positions.shape == (12, 30, 2)
+    if name == "random walk":
+        torch.testing.assert_close(info.log_ratio, wavy(info.proposal) - wavy(before))
+
+
+def test_each_step_size_belongs_to_its_info():
+    """step_sizes[t] is what step t tried, and the state is where the last step led."""
+    scale = torch.tensor([1e-3, 2.0]).double()
+    moves = []
+
+    def make(eps):
+        kernel = random_walk_metropolis(wavy, eps)
+
+        def step(state, generator=None):
+            moves.append((eps.clone(), state.position))
+            return kernel.step(state, generator)
+
+        return kernel._replace(step=step)
+
+    warm = adapt(make, torch.zeros(2, 2).double(), scale, 20, target_acceptance=0.4, generator=seed())
+    tried, before = (torch.stack(part) for part in zip(*moves))
+    assert torch.equal(warm.step_sizes, tried)
+    after = torch.where(warm.info.accepted[..., None], warm.info.proposal, before)
+    assert torch.equal(after[:-1], before[1:]) and torch.equal(after[-1], warm.state.position)
+    torch.testing.assert_close(warm.state.log_density, wavy(warm.state.position))
+    torch.testing.assert_close(warm.step_sizes[0], scale)
+
+
+def test_the_progress_bar_changes_nothing(capsys):
+    quiet, shown = (
+        sample(mala(wavy, 0.5), torch.zeros(3, 2), 4, generator=seed(), progress=p).position for p in (False, True)
+    )
+    assert torch.equal(quiet, shown)
 
 
 def test_diagnostics_take_any_shape():

@@ -166,6 +166,21 @@ def test_faults_are_found(fault, p_value, monkeypatch):
     assert p_value(CURVED, curved(KERNELS[kernel])) < FOUND
 
 
+def test_p_values_are_those_of_their_statistics():
+    """Two-sided normal tails for Geweke's test, and Bonferroni's factor, the number of statistics, for both."""
+    torch.manual_seed(1)
+    joint = geweke(*CURVED, curved(KERNELS["MALA"]), num_chains=500)
+    assert joint.p_value == pytest.approx(
+        min(1.0, len(joint.z_scores) * 2 * stats.norm.sf(joint.z_scores.abs().max().item())), rel=1e-9
+    )
+    wrong = geweke(*CURVED, lambda z, x: z + 0.02, num_chains=500)  # small, so that the factor is not cut at 1
+    expected = len(wrong.z_scores) * 2 * stats.norm.sf(wrong.z_scores.abs().max().item())
+    assert expected < 0.5 and wrong.p_value == pytest.approx(expected, rel=1e-9)
+    ranked = simulation_based_calibration(*CURVED, lambda z, x: z + 0.02, num_simulations=500)
+    assert ranked.p_value == pytest.approx(min(1.0, 3 * ranked.p_values.min().item()), rel=1e-9)
+    assert 3 * ranked.p_values.min() < 1
+
+
 def test_ranks_of_a_kernel_that_ignores_the_data():
     """It draws z from the prior, averages over data to the right law, and is found by the log-likelihood alone."""
     prior, likelihood = CURVED

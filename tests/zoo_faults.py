@@ -241,7 +241,7 @@ m.stl = m.pathwise
 
 IMPLICIT_GRADIENT_WITH_FLIPPED_SIGN = """
 import vaecourse.distributions as m
-def rsample(self, sample_shape=m.ONE):
+def rsample(self, sample_shape=()):
     z = self.base.sample(sample_shape)
     cdf = self.base.cdf(z)
     return z + (cdf - cdf.detach()) / self.base.log_prob(z).detach().exp()
@@ -259,7 +259,7 @@ m.Affine.log_prob = log_prob
 TRUNCATION_BY_CLAMPING = """
 import vaecourse.distributions as m
 right = m.InverseCDF.rsample
-def rsample(self, sample_shape=m.ONE):
+def rsample(self, sample_shape=()):
     if self.low is None and self.high is None:
         return right(self, sample_shape)
     return self.base.rsample(sample_shape).clamp(self.low, self.high)

@@ -4,6 +4,7 @@ from vaecourse.distributions import kl  # registers what torch lacks
 from vaecourse.distributions.affine import Affine
 from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
+from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
 from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
@@ -23,6 +24,7 @@ __all__ = [
     "Categorical",
     "Chain",
     "Conditional",
+    "ContinuousBernoulli",
     "FactorisedBernoulli",
     "Given",
     "Implicit",

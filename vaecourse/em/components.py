@@ -60,7 +60,7 @@ class BernoulliComponents(Components):
 
     def log_probs(self, x: Tensor) -> Tensor:
         """log Bern(x; mu_k), [N, K], in nats: x logit - log(1 + exp(logit)), summed over pixels."""
-        return x @ self.logits.T - F.softplus(self.logits).sum(-1)
+        return x.to(self.logits) @ self.logits.T - F.softplus(self.logits).sum(-1)
 
 
 class BayesRule(Conditional):

@@ -35,7 +35,7 @@ class Mixture(EMModel):
     @torch.no_grad()
     def m_step(self, x: Tensor, q: td.OneHotCategorical) -> None:
         """Refit every component to its share of the data, which is q.probs [N, K]."""
-        self.check(x)
+        x = self.check(x)
         counts = q.probs.sum(0)  # [K]
         self.prior.logits.copy_((counts / len(x)).log())
         alive = counts > 0
@@ -43,14 +43,13 @@ class Mixture(EMModel):
 
     def expected_log_joint(self, x: Tensor, q: td.OneHotCategorical) -> Tensor:
         """sum_k q_k log p(x, z=k), [N], in nats."""
-        self.check(x)
+        x = self.check(x)
         # A dead component has log p(x, z) = -inf and q = 0; their product counts as 0.
         return torch.where(q.probs > 0, q.probs * self.posterior.log_joint(x), 0).sum(-1)
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """log sum_k pi_k p(x|z=k), [N], in nats."""
-        self.check(x)
-        return self.posterior.log_joint(x).logsumexp(-1)
+        return self.posterior.log_joint(self.check(x)).logsumexp(-1)
 
     @abstractmethod
     def _refit(self, x: Tensor, shares: Tensor, counts: Tensor, alive: Tensor) -> None:
@@ -71,7 +70,8 @@ class GaussianMixture(Mixture):
         variance_floor: least eigenvalue of a covariance, in squared units of x.
 
     Raises:
-        ValueError: for weights that are no distribution or a negative floor.
+        ValueError: for weights that are no distribution, shapes that do not fit, covariances that are not positive
+            definite or a negative floor.
 
     References:
         Bishop (2006), section 9.2; Hathaway (1985) on constrained covariances.
@@ -85,10 +85,17 @@ class GaussianMixture(Mixture):
     """
 
     def __init__(self, weights: Tensor, means: Tensor, covariances: Tensor, variance_floor: float = 1e-6):
-        _check_weights(weights.detach())
+        weights = _check_weights(weights, means)
         if not variance_floor >= 0:
             raise ValueError(f"variance_floor must be at least 0; got {variance_floor}")
-        super().__init__(Categorical(weights.log()), GaussianComponents(means, covariances))
+        if covariances.shape != (*means.shape, means.shape[-1]):
+            raise ValueError(
+                f"covariances must be [K, D, D] of means [K, D] {list(means.shape)}; got {list(covariances.shape)}"
+            )
+        covariances = covariances.detach().double()
+        if bool(torch.linalg.cholesky_ex(covariances).info.any()):
+            raise ValueError("covariances must be positive definite, and one of them is singular or none")
+        super().__init__(Categorical(weights.log()), GaussianComponents(means.detach().double(), covariances))
         self.variance_floor = variance_floor
 
     @classmethod
@@ -96,13 +103,22 @@ class GaussianMixture(Mixture):
         """A start for EM: equal weights, means at random data, every covariance that of the data.
 
         Args:
-            x: data [N, D], whose dtype the parameters take.
+            x: data [N, D], floats of any dtype.
             num_components: K, 1..N.
             seed: of the choice of data.
             variance_floor: as for the class.
+
+        Raises:
+            ValueError: x is no data, has no K of them, or does not vary in every direction at a floor of 0.
         """
+        x = check_data(x)
         means = x[_choose(x, num_components, seed)]
         covariance = _at_least(torch.cov(x.T, correction=0).reshape(x.shape[1], -1), variance_floor)
+        if bool(torch.linalg.cholesky_ex(covariance).info):
+            raise ValueError(
+                f"x must vary in each of its {x.shape[1]} dimensions apart from all others at variance_floor "
+                f"{variance_floor}; its {len(x)} data do not, and the resolution of x, squared, is a safe floor"
+            )
         weights = x.new_full((num_components,), 1 / num_components)
         return cls(weights, means, covariance.expand(num_components, -1, -1), variance_floor)
 
@@ -129,9 +145,9 @@ class GaussianMixture(Mixture):
         self.likelihood.means[alive] = means
         self.likelihood.scale_tril[alive] = scale_tril
 
-    def check(self, x: Tensor) -> None:
-        """Refuse x of another shape or dtype, or with values that are not finite."""
-        check_data(x, self.means.shape[1], self.means.dtype)
+    def check(self, x: Tensor) -> Tensor:
+        """The data in float64; x of another shape, or with values that are no finite floats, are refused."""
+        return check_data(x, self.means.shape[1], self.means)
 
 
 class BernoulliMixture(Mixture):
@@ -159,12 +175,12 @@ class BernoulliMixture(Mixture):
     """
 
     def __init__(self, weights: Tensor, means: Tensor, probability_floor: float = 1e-6):
-        _check_weights(weights.detach())
+        weights = _check_weights(weights, means)
         if not 0 < probability_floor < 0.5:
             raise ValueError(f"probability_floor must be above 0 and below 1/2; got {probability_floor}")
         if not ((means >= 0) & (means <= 1)).all():
             raise ValueError(f"means must lie in [0, 1]; got {means.min():.4g}..{means.max():.4g}")
-        means = means.clamp(probability_floor, 1 - probability_floor)
+        means = means.detach().double().clamp(probability_floor, 1 - probability_floor)
         super().__init__(Categorical(weights.log()), BernoulliComponents(means))
         self.probability_floor = probability_floor
 
@@ -175,11 +191,15 @@ class BernoulliMixture(Mixture):
         """A start for EM: equal weights, each mean halfway between the data's mean and a random datum.
 
         Args:
-            x: data [N, D] of zeros and ones, whose dtype the parameters take.
+            x: data [N, D] of zeros and ones, floats of any dtype.
             num_components: K, 1..N.
             seed: of the choice of data.
             probability_floor: as for the class.
+
+        Raises:
+            ValueError: x is no binary data, or has no K of them.
         """
+        x = _check_binary(check_data(x))
         means = (x[_choose(x, num_components, seed)] + x.mean(0)) / 2
         return cls(x.new_full((num_components,), 1 / num_components), means, probability_floor)
 
@@ -193,18 +213,29 @@ class BernoulliMixture(Mixture):
         floor = self.probability_floor
         self.likelihood.logits[alive] = means.clamp(floor, 1 - floor).logit()
 
-    def check(self, x: Tensor) -> None:
-        """Refuse x of another shape or dtype, or with values other than 0 and 1."""
-        check_data(x, self.likelihood.logits.shape[1], self.likelihood.logits.dtype)
-        least, most = x.aminmax()
-        # Within [0, 1], x^2 <= x with equality at 0 and 1 only: two sums tell, and no copy of x is made.
-        if least < 0 or most > 1 or torch.dot(x.flatten(), x.flatten()) != x.sum():
-            raise ValueError(f"x must hold zeros and ones; got values in {least:.4g}..{most:.4g}")
+    def check(self, x: Tensor) -> Tensor:
+        """The data in float64; x of another shape, or with values other than 0.0 and 1.0, are refused."""
+        return _check_binary(check_data(x, self.likelihood.logits.shape[1], self.likelihood.logits))
 
 
-def _check_weights(weights: Tensor) -> None:
+def _check_binary(x: Tensor) -> Tensor:
+    least, most = x.aminmax()
+    # Within [0, 1], x^2 <= x with equality at 0 and 1 only: two sums tell, and no copy of x is made.
+    if least < 0 or most > 1 or torch.dot(x.flatten(), x.flatten()) != x.sum():
+        raise ValueError(f"x must hold zeros and ones; got values in {least:.4g}..{most:.4g}")
+    return x
+
+
+def _check_weights(weights: Tensor, means: Tensor) -> Tensor:
+    """The weights [K] of means [K, D] in float64."""
+    if means.ndim != 2 or weights.shape != means.shape[:1]:
+        raise ValueError(f"weights must be [K] and means [K, D]; got {list(weights.shape)} and {list(means.shape)}")
+    if not means.isfinite().all():
+        raise ValueError(f"means must be finite; {int((~means.isfinite()).sum())} of their values are not")
+    weights = weights.detach().double()
     if not (weights >= 0).all() or abs(float(weights.sum()) - 1) > 1e-5:
         raise ValueError(f"weights must be at least 0 and sum to 1; got {weights.tolist()}")
+    return weights
 
 
 def _choose(x: Tensor, num_components: int, seed: int) -> Tensor:
@@ -215,8 +246,14 @@ def _choose(x: Tensor, num_components: int, seed: int) -> Tensor:
 
 
 def _at_least(covariances: Tensor, floor: float) -> Tensor:
-    """The covariances [..., D, D] with every eigenvalue raised to the floor where it is below."""
+    """The covariances [..., D, D] with every eigenvalue raised to the floor where it is below.
+
+    A floor below the rounding of the largest eigenvalue tells nothing apart: such a covariance stays as it is, for its
+    small variances would drown in that rounding, which a Cholesky factor of it keeps off them.
+    """
     if floor == 0:
         return covariances
     eigenvalues, eigenvectors = torch.linalg.eigh(covariances)
-    return eigenvectors @ (eigenvalues.clamp(min=floor)[..., None] * eigenvectors.mT)
+    clipped = eigenvectors @ (eigenvalues.clamp(min=floor)[..., None] * eigenvectors.mT)
+    rounding = covariances.shape[-1] * torch.finfo(covariances.dtype).eps * eigenvalues[..., -1:, None]
+    return torch.where(floor > rounding, clipped, covariances)

@@ -22,7 +22,7 @@ class ProbabilisticPCA(EMModel):
         variance_floor: least sigma^2 that the M step sets; the default only keeps it positive.
 
     Raises:
-        ValueError: for a variance or a floor that is not positive.
+        ValueError: for a variance or a floor that is not positive, or shapes that do not fit.
 
     References:
         Tipping & Bishop (1999), equations 6 to 9 (posterior) and appendix B (EM). Their M step holds b at the
@@ -41,7 +41,9 @@ class ProbabilisticPCA(EMModel):
             if not value > 0:
                 raise ValueError(f"{name} must be above 0; got {value}")
         super().__init__()
-        model = linear_gaussian(weight, bias, math.sqrt(variance))
+        if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+            raise ValueError(f"weight must be [D, L] and bias [D]; got {list(weight.shape)} and {list(bias.shape)}")
+        model = linear_gaussian(weight.detach().double(), bias.detach().double(), math.sqrt(variance))
         self.prior, self.likelihood, self.posterior = model.prior, model.likelihood, model.posterior
         self.variance_floor = variance_floor
         self._set_variance(variance)
@@ -51,11 +53,17 @@ class ProbabilisticPCA(EMModel):
         """A start for EM: a random W of the data's scale, b the mean, sigma^2 the mean variance of a pixel.
 
         Args:
-            x: data [N, D], whose dtype the parameters take.
+            x: data [N, D], floats of any dtype.
             num_latents: L, 1..D - 1.
             seed: of the random W.
+
+        Raises:
+            ValueError: x is no data or does not vary, or num_latents is out of range.
         """
+        x = check_data(x)
         variance = float(x.var(0, correction=0).mean())
+        if not variance > 0:
+            raise ValueError(f"x must vary, and its {len(x)} data are all the same")
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(x.shape[1], _check_latents(x, num_latents), generator=generator, dtype=torch.float64)
         return cls(math.sqrt(variance) * noise.to(x), x.mean(0), variance)
@@ -67,15 +75,25 @@ class ProbabilisticPCA(EMModel):
         .. math:: W = U_L (\Lambda_L - \sigma^2 I)^{1/2}, \qquad \sigma^2 = \frac{1}{D-L} \sum_{d>L} \lambda_d
 
         Args:
-            x: data [N, D], whose dtype the parameters take.
+            x: data [N, D], floats of any dtype.
             num_latents: L, 1..D - 1.
+
+        Raises:
+            ValueError: x is no data, num_latents is out of range, or x varies in no more than L directions, which
+                leaves sigma^2 at 0 and the likelihood without a maximum.
 
         References:
             Tipping & Bishop (1999), equations 7 and 8, with the rotation R = I.
         """
+        x = check_data(x)
         _check_latents(x, num_latents)
         eigenvalues, eigenvectors = torch.linalg.eigh(torch.cov(x.T, correction=0))  # ascending
         variance = eigenvalues[:-num_latents].mean()
+        if not variance > len(eigenvalues) * torch.finfo(x.dtype).eps * eigenvalues[-1]:  # rounding of an eigenvalue
+            raise ValueError(
+                f"x must vary in more than num_latents = {num_latents} directions, or nothing is left for sigma^2; its "
+                f"{len(x)} data do not"
+            )
         kept = (eigenvalues[-num_latents:] - variance).clamp(min=0).sqrt()
         return cls((eigenvectors[:, -num_latents:] * kept).flip(1), x.mean(0), float(variance))
 
@@ -97,7 +115,7 @@ class ProbabilisticPCA(EMModel):
     @torch.no_grad()
     def m_step(self, x: Tensor, q: td.MultivariateNormal) -> None:
         """Regress x on z, whose first two moments q gives."""
-        self.check(x)
+        x = self.check(x)
         mean_x, mean_z = x.mean(0), q.mean.mean(0)
         dx, dz = x - mean_x, q.mean - mean_z  # [N, D], [N, L]
         second_moment = q.covariance_matrix.sum(0) + dz.T @ dz  # [L, L]
@@ -107,7 +125,7 @@ class ProbabilisticPCA(EMModel):
 
     def expected_log_joint(self, x: Tensor, q: td.MultivariateNormal) -> Tensor:
         """E_q log p(x, z), [N], in nats."""
-        self.check(x)
+        x = self.check(x)
         square_z = q.mean.square().sum(-1) + q.variance.sum(-1)
         log_pz = -0.5 * (square_z + q.mean.shape[-1] * math.log(2 * math.pi))
         log_variance = 2 * self.likelihood.log_scale
@@ -116,8 +134,7 @@ class ProbabilisticPCA(EMModel):
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """log N(x; b, W W^T + sigma^2 I), [N], in nats."""
-        self.check(x)
-        return linear_gaussian_marginal(self).log_prob(x)
+        return linear_gaussian_marginal(self).log_prob(self.check(x))
 
     def _expected_square(self, x: Tensor, q: td.MultivariateNormal) -> Tensor:
         """E_q |x - b - W z|^2, [N]."""
@@ -127,9 +144,9 @@ class ProbabilisticPCA(EMModel):
     def _set_variance(self, variance: float) -> None:
         self.likelihood.log_scale.fill_(math.log(max(variance, self.variance_floor)) / 2)
 
-    def check(self, x: Tensor) -> None:
-        """Refuse x of another shape or dtype, or with values that are not finite."""
-        check_data(x, len(self.bias), self.bias.dtype)
+    def check(self, x: Tensor) -> Tensor:
+        """The data in float64; x of another shape, or with values that are no finite floats, are refused."""
+        return check_data(x, len(self.bias), self.bias)
 
 
 def _check_latents(x: Tensor, num_latents: int) -> int:
