@@ -128,14 +128,17 @@ def fit(
     average = Average(vector, ema)
     state = State(modules, optimiser, average)
     settings |= dict(num_shards=num_shards, seed=seed, num_epochs=num_epochs if schedule else None)
-    file = TrainingFile(checkpoint, checkpoint_seconds, identity(model, bound, train, valid, settings), processes)
+    file = TrainingFile(
+        checkpoint, checkpoint_seconds, partial(identity, model, bound, train, valid, settings), processes
+    )
     with (
         vector.released(),
+        file.reserved(),
         torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type),
         interruptible() as interrupt,
         tqdm(total=num_epochs * num_batches, unit="step", disable=not (progress and processes.is_first)) as bar,
     ):
-        file.restore(state)
+        file.restore(state, num_epochs)
         check_support(model.likelihood(model.prior().sample((1,))), train.batch(slice(1)))
         bar.initial = bar.n = (state.epoch - 1) * num_batches + state.batch
         while state.epoch <= num_epochs and not (state.interrupted or state.lacks_progress(patience)):
