@@ -129,9 +129,10 @@ class _Description:
         if isinstance(value, types.MethodType):
             return f"{self(value.__self__)}.{self(value.__func__)}"
         if isinstance(value, _BUILT_IN):
-            owner = getattr(value, "__self__", None) or getattr(value, "__objclass__", None)
-            place = getattr(owner, "__name__", None) or (self(owner) if owner is not None else type(value).__module__)
-            return f"{place}.{value.__name__}"
+            owner = getattr(value, "__self__", getattr(value, "__objclass__", None))
+            if isinstance(owner, type | types.ModuleType):
+                return f"{owner.__name__}.{value.__name__}"
+            return f"{type(value).__module__ if owner is None else self(owner)}.{value.__name__}"
         if isinstance(value, weakref.ReferenceType):
             return "a reference"
         if isinstance(value, _STREAMS):
@@ -300,17 +301,18 @@ def _code(code: types.CodeType, documentation: str | None = None) -> str:
 def _constant(value: Any) -> str:
     if isinstance(value, types.CodeType):
         first = value.co_consts[0] if value.co_consts else None
-        # Up to Python 3.12 the first constant of every function is its documentation or None.
-        documented = value.co_flags & 0x4000000 if sys.version_info >= (3, 13) else not value.co_name.startswith("<")
+        # Up to Python 3.13 the first constant of every function is its documentation or None.
+        documented = value.co_flags & 0x4000000 if sys.version_info >= (3, 14) else not value.co_name.startswith("<")
         return _code(value, first if documented and isinstance(first, str) else None)
     if isinstance(value, tuple):
         return f"({', '.join(map(_constant, value))})"
     if isinstance(value, frozenset):  # whose order is another one in every process
         return f"{{{', '.join(sorted(map(_constant, value)))}}}"
-    return f"{type(value).__name__} {value!r}"
+    return repr(value)
 
 
 def _globals(code: types.CodeType) -> set[str]:
-    """The names that code and the functions within it look up outside of functions."""
-    names = {step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    """The names that code and the functions within it look up outside of functions, but for the place (`__name__`)."""
+    steps = (step for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    names = {step.argval for step in steps if not step.argval.startswith("__")}
     return names.union(*(_globals(part) for part in code.co_consts if isinstance(part, types.CodeType)))
