@@ -14,7 +14,7 @@ SOURCES = sorted((ROOT / "vaecourse").rglob("*.py"))
 
 # Imports go down only. Modules of one floor do not import each other; data, record and plots stand beside the tower.
 FLOORS = [
-    {"devices", "data", "plots", "randomness", "record"},
+    {"devices", "files", "data", "plots", "randomness", "record"},
     {"distributions", "networks"},
     {"flows", "mcmc"},
     {"priors", "likelihoods", "posteriors"},

@@ -4,6 +4,7 @@ import copy
 import errno
 import os
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from vaecourse import data
 from vaecourse.data import Dataset
 from vaecourse.estimators import analytic_kl, pathwise
 from vaecourse.training import fit, load_checkpoint, save_checkpoint
-from vaecourse.training.machinery.resume import describe
+from vaecourse.training.machinery.description import describe
 from vaecourse.training.machinery.weights import read
 
 
@@ -126,29 +127,36 @@ def trained(path, num_epochs=4, bound=pathwise, model=None, **options):
     return model, fit(model, bound, checkpoint=path, **settings | {"train": binary()} | options)
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def without_seconds(history):
     return [record | {"seconds": 0} for record in history.records]
 
 
-class Stops:
-    """A bound that fails at its n-th training step."""
+@contextmanager
+def stopped(at, optimiser=torch.optim.Adam):
+    """Within the block the n-th step of the optimiser fails, of which no description of a training can know."""
+    step, calls = optimiser.step, []
 
-    def __init__(self, at):
-        self.at, self.calls = at, 0
-
-    def __call__(self, model, x):
-        self.calls += model.training
-        if self.calls == self.at:
+    def fails(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == at:
             raise RuntimeError("stopped by the test")
-        return pathwise(model, x)
+        return step(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="stopped by the test"):
+        patch.setattr(optimiser, "step", fails)
+        yield
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5, 9, 12])
 def test_goes_on_from_any_step_as_if_it_had_never_stopped(tmp_path, at):
-    model, history = trained(tmp_path / "whole", bound=Stops(99))
-    with pytest.raises(RuntimeError, match="stopped by the test"):
-        trained(tmp_path / "parts", bound=Stops(at), checkpoint_seconds=0)
-    again, history_again = trained(tmp_path / "parts", bound=Stops(99))
+    model, history = trained(tmp_path / "whole")
+    with stopped(at):
+        trained(tmp_path / "parts", checkpoint_seconds=0)
+    again, history_again = trained(tmp_path / "parts")
     assert same(model, again) and without_seconds(history) == without_seconds(history_again)
     assert history.best_epoch == history_again.best_epoch
     (first, _), (second, _) = read(tmp_path / "whole"), read(tmp_path / "parts")
@@ -191,10 +199,14 @@ def test_finished_training_is_not_repeated_but_can_be_extended(tmp_path):
 
 
 def test_where_nothing_can_be_written_is_known_before_the_first_step(tmp_path):
-    steps = Stops(99)
+    steps = []
+
+    def bound(model, x):
+        steps.append(1)
+
     with pytest.raises(OSError, match=r"cannot be written \(No such file or directory\); there was none before"):
-        trained(tmp_path / "nowhere" / "training", bound=steps)
-    assert steps.calls == 0
+        trained(tmp_path / "nowhere" / "training", bound=bound)
+    assert not steps and not list(tmp_path.iterdir())
 
 
 def test_disk_that_fills_up_leaves_the_last_file(tmp_path, monkeypatch):
@@ -204,7 +216,7 @@ def test_disk_that_fills_up_leaves_the_last_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", FullDisk())
     with pytest.raises(OSError, match=r"No space left on device.*the one before is intact"):
         trained(path, num_epochs=2)
-    assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+    assert path.read_bytes() == before and names(tmp_path) == [".training.lock", "training"]
     monkeypatch.undo()
     model, _ = trained(path, num_epochs=2)
     assert same(model, trained(None, num_epochs=2)[0])
@@ -289,14 +301,14 @@ def test_dynamic_binarisation_goes_on(tmp_path):
     """The stream of binarisations is part of what continues."""
     train = data.load("digits", "valid", "dynamic")
 
-    def run(path, bound, **options):
+    def run(path, **options):
         settings = dict(train=train, valid=None, ema=None, num_epochs=2, batch_size=100)
-        return trained(path, model=seeded(_vae), bound=bound, **settings, **options)
+        return trained(path, model=seeded(_vae), **settings, **options)
 
-    whole, _ = run(tmp_path / "whole", Stops(99))
-    with pytest.raises(RuntimeError):
-        run(tmp_path / "parts", Stops(5), checkpoint_seconds=0)
-    parts, _ = run(tmp_path / "parts", Stops(99))
+    whole, _ = run(tmp_path / "whole")
+    with stopped(5):
+        run(tmp_path / "parts", checkpoint_seconds=0)
+    parts, _ = run(tmp_path / "parts")
     assert same(whole, parts)
 
 

@@ -11,6 +11,7 @@ import torch
 from cases import neural_model, seeded
 from torchrun_job import binary, train
 
+import vaecourse
 from vaecourse import data
 from vaecourse.estimators import pathwise
 from vaecourse.likelihoods import Bernoulli
@@ -20,6 +21,7 @@ from vaecourse.objectives import iwae
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
 from vaecourse.priors import StandardNormal
 from vaecourse.training import fit, load_checkpoint
+from vaecourse.training.machinery.weights import read
 
 gpu = pytest.mark.gpu
 
@@ -32,7 +34,9 @@ def torchrun(folder: Path, num_processes: int, *arguments: str) -> subprocess.Co
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num_processes}"]
     job = Path(__file__).with_name("torchrun_job.py")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "VAECOURSE_DEVICE": "cpu"}
-    environment["PYTHONPATH"] = str(job.parent)
+    # Before whatever is there, or the children would test another vaecourse than this process does.
+    paths = [str(job.parent), str(Path(vaecourse.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.run(
         [*command, str(job), str(folder), *arguments], env=environment, capture_output=True, text=True, timeout=200
     )
@@ -64,6 +68,7 @@ def alone(tmp_path_factory):
 def test_two_processes_agree_with_one(alone, tmp_path):
     result = torchrun(tmp_path, 2, "4", "5", "checkpoint")
     assert result.returncode == 0, result.stderr
+    assert read(tmp_path / "model")[1]["package"] == vaecourse.__file__
     assert agree(outcome(alone), outcome(tmp_path))
     # What two processes wrote, one process continues.
     train(tmp_path, num_shards=4, checkpoint=tmp_path / "training", num_epochs=6)

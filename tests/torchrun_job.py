@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from cases import neural_model, seeded
 
+import vaecourse
 from vaecourse.data import Dataset
 from vaecourse.estimators import pathwise
 from vaecourse.training import fit, save_checkpoint
@@ -39,7 +40,8 @@ def train(folder: Path, num_shards: int, checkpoint: Path | None, num_epochs: in
     )
     if int(os.environ.get("RANK", 0)) == 0:
         records = [record | {"seconds": 0} for record in history.records]
-        save_checkpoint(model, folder / "model", records=records, interrupted=history.interrupted)
+        notes = dict(records=records, interrupted=history.interrupted, package=vaecourse.__file__)
+        save_checkpoint(model, folder / "model", **notes)
 
 
 def broken(model, x):

@@ -5,12 +5,12 @@ Run as ``python -m vaecourse.publish.normalise FILES``; it rewrites what differs
 
 import copy
 import hashlib
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
+
+from vaecourse.files import write_whole
 
 _KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _KEPT_CELL_METADATA = ("jupyter", "nbgrader", "tags")  # jupyter: cells folded in JupyterLab
@@ -52,18 +52,7 @@ def write(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """Write UTF-8 text so that ``path`` holds either the old text or the new one, whole."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text if text.endswith("\n") else text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, (text if text.endswith("\n") else text + "\n").encode())
 
 
 def normalise_file(path: Path) -> bool:

@@ -137,14 +137,16 @@ def fit(
     average = Average(vector, ema)
     state = State(modules, optimiser, average)
     settings |= dict(num_shards=num_shards, seed=seed, num_epochs=num_epochs if schedule or anneal else None)
-    file = TrainingFile(checkpoint, checkpoint_seconds, identity(model, bound, train, valid, settings), processes)
+    described = partial(identity, model, bound, train, valid, settings)
+    file = TrainingFile(checkpoint, checkpoint_seconds, described, processes)
     with (
         vector.released(),
+        file.reserved(),
         torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type),
         interruptible() as interrupt,
         tqdm(total=num_steps, unit="step", disable=not (progress and processes.is_first)) as bar,
     ):
-        file.restore(state)
+        file.restore(state, num_epochs)
         check_data(model, train, valid)
         bar.initial = bar.n = (state.epoch - 1) * num_batches + state.batch
         while state.epoch <= num_epochs and not (state.interrupted or state.lacks_progress(patience)):

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse.training.history import History
+from vaecourse.training.machinery.contents import PLACE, check, split, state_of_optimiser
 from vaecourse.training.machinery.vector import Average
 from vaecourse.training.step import Summary
-
-_PLACE = ("epoch", "batch", "bound", "gradient_norm")
 
 
 @dataclass
@@ -101,28 +100,34 @@ class State:
             if not isinstance(value, Tensor)
         }
         return {
-            "place": {name: getattr(self, name) for name in _PLACE},
+            "place": {name: getattr(self, name) for name in PLACE},
             "seconds": time.perf_counter() - self.start,
             "history": asdict(self.history),
             "optimiser": {"groups": optimiser["param_groups"], "numbers": numbers},
         }
 
+    def check(self, tensors: dict[str, Tensor], notes: dict, most_batches: int) -> None:
+        """Refuse tensors and notes that cannot be of such a training, which has so many batches an epoch.
+
+        Raises:
+            ValueError: saying what is wrong with them.
+        """
+        check(self.modules, self.optimiser, self.average.value, tensors, notes, most_batches)
+
     def restore(self, tensors: dict[str, Tensor], notes: dict) -> None:
-        """Become what `tensors` and `notes` were taken from."""
-        parts: dict[str, dict[str, Tensor]] = {"modules": {}, "best": {}, "average": {}, "optimiser": {}}
-        for name, value in tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = value
+        """Become what `tensors` and `notes`, which were checked, were taken from."""
+        parts = split(tensors)
         self.modules.load_state_dict(parts["modules"])
         own = self.modules.state_dict()
         self.best = {name: value.to(own[name].device) for name, value in parts["best"].items()} or None
         if self.average.value is not None:
             self.average.value.copy_(parts["average"]["value"])
-        state: dict[int, dict] = {}
-        for name, value in (parts["optimiser"] | notes["optimiser"]["numbers"]).items():
-            number, _, rest = name.partition(".")
-            state.setdefault(int(number), {})[rest] = value
-        self.optimiser.load_state_dict({"state": state, "param_groups": notes["optimiser"]["groups"]})
+        state = state_of_optimiser(parts["optimiser"], notes["optimiser"]["numbers"])
+        groups = [
+            {name: tuple(value) if isinstance(own[name], tuple) else value for name, value in group.items()}
+            for own, group in zip(self.optimiser.param_groups, notes["optimiser"]["groups"])
+        ]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
         self.history.__dict__.update(notes["history"], interrupted=False)
         for name, value in notes["place"].items():
             setattr(self, name, value)

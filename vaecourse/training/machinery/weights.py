@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
+
+from vaecourse.files import kind, write_whole
 
 
 def save_checkpoint(model: nn.Module, path: str | Path, **notes) -> None:
@@ -52,7 +53,7 @@ def mismatch(own: dict[str, Tensor], stored: dict[str, Tensor]) -> str:
     """Up to three names at which two states differ in shape, or at which only one of them has a tensor; else empty."""
     shapes = {name: value.shape for name, value in own.items()}, {name: value.shape for name, value in stored.items()}
     names = [name for name in [*own, *(stored.keys() - own.keys())] if shapes[0].get(name) != shapes[1].get(name)]
-    for name, first in _shared(own).items():  # one tensor cannot take two values
+    for name, first in shared(own).items():  # one tensor cannot take two values
         if name in stored and first in stored and not stored[name].equal(stored[first]):
             names.append(name)
     return ", ".join(names[:3])
@@ -64,23 +65,10 @@ def write(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None
     Raises:
         OSError: the file cannot be written; one that was there before is intact.
     """
-    shared = _shared(tensors)
-    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items() if name not in shared}
-    text = json.dumps({"notes": notes, "shared": shared})
-    content = save(stored, metadata={"text": text, "sha256": _digest(stored, text)})
-    temporary = path.with_name(f".{path.name}.part")  # one name: what a killed process leaves, the next one replaces
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        before = "the one before is intact" if path.is_file() else "there was none before"
-        raise OSError(error.errno, f"cannot be written ({error.strerror}); {before}", str(path)) from error
-    finally:
-        if temporary.is_file():
-            temporary.unlink()
+    same = shared(tensors)
+    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items() if name not in same}
+    text = json.dumps({"notes": notes, "shared": same}, default=_number)
+    write_whole(path, save(stored, metadata={"text": text, "sha256": _digest(stored, text)}))
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -90,18 +78,38 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError: there is no such file, it is of another kind, or a bit of it has changed.
     """
     try:
-        with safe_open(str(path), framework="pt") as file:
-            stored = {name: file.get_tensor(name) for name in file.keys()}
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+        if (found := kind(path)) != "a file":  # to open a FIFO would be to wait for it
+            raise OSError("there is no such file" if found is None else f"it is {found}")
+        content = path.read_bytes()  # once, or what is replaced in between would be half the old and half the new one
+        stored, metadata = load(content), _metadata(content)
+    except (SafetensorError, OSError, KeyError) as error:
         raise ValueError(f"{path} cannot be read as a checkpoint: {error}") from error
     if metadata.get("sha256") != _digest(stored, metadata.get("text", "")):
         raise ValueError(f"{path} is damaged or was not written by vaecourse: its checksum is wrong")
-    content = json.loads(metadata["text"])
-    return stored | {name: stored[first] for name, first in content["shared"].items()}, content["notes"]
+    try:
+        content = json.loads(metadata["text"])
+        notes = content["notes"]
+        if not isinstance(notes, dict):
+            raise TypeError(f"its notes are of type {type(notes).__name__}")
+        return stored | {name: stored[first] for name, first in content["shared"].items()}, notes
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} was not written by vaecourse: its content is of another form ({error!r})") from error
 
 
-def _shared(tensors: dict[str, Tensor]) -> dict[str, str]:
+def _metadata(content: bytes) -> dict[str, str]:
+    """The texts in the head of a safetensors file, which begins with the length of its head."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+
+
+def _number(value: Any) -> bool | int | float:
+    """For JSON, the number that an array or a tensor without dimensions holds."""
+    if getattr(value, "ndim", None) == 0:
+        return value.item()
+    raise TypeError(f"notes must be such as JSON can hold, and have a {type(value).__name__}")
+
+
+def shared(tensors: dict[str, Tensor]) -> dict[str, str]:
     """Names of tensors that are the memory of an earlier one, with its name."""
     first, shared = {}, {}
     for name, value in tensors.items():
