@@ -7,8 +7,9 @@ import torch
 from cases import all_tuples, linear_gaussian_model, neural_model, two_state, z_scores
 from torch import nn
 
+from vaecourse.estimators import pathwise
 from vaecourse.evaluation import importance_log_likelihood, mean_bound
-from vaecourse.exact import linear_gaussian_marginal, quadrature
+from vaecourse.exact import linear_gaussian, linear_gaussian_marginal, quadrature
 from vaecourse.objectives import iwae
 
 F64 = torch.float64
@@ -138,7 +139,25 @@ def test_data_outside_the_support_are_refused():
 def test_mean_bound():
     """Mean and standard error over data, whatever the batches."""
     values = torch.tensor([1.0, 2.0, 4.0, 9.0], dtype=F64)
+    model = linear_gaussian(torch.ones(1, 1, dtype=F64), torch.zeros(1, dtype=F64), 1.0)
     for batch_size in (1, 3, 4, 10):
-        mean, se = mean_bound(None, lambda model, x: x[:, 0], values[:, None], batch_size)
+        mean, se = mean_bound(model, lambda model, x: x[:, 0], values[:, None], batch_size)
         assert mean == pytest.approx(4.0, abs=1e-12)
         assert se == pytest.approx(math.sqrt(((values - 4) ** 2).sum().item() / 3 / 4), abs=1e-12)
+
+
+@pytest.mark.parametrize("evaluate", [importance_log_likelihood, lambda model, x: mean_bound(model, pathwise, x)])
+def test_data_without_a_batch_axis_or_a_density_are_refused(evaluate):
+    """One datum without its batch axis would be taken for a batch of pixels, and give a number for each."""
+    model = neural_model()
+    with pytest.raises(ValueError, match=r"x must be \[B, D\] with a batch axis, x\[None\] for one datum; got \[3\]"):
+        evaluate(model, torch.ones(3, dtype=F64))
+    with pytest.raises(ValueError, match=r"Bernoulli on 0 and 1, and has values such as 0\.5"):
+        evaluate(model, torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.5, 1.0]], dtype=F64))
+
+
+def test_checking_uses_no_noise_of_the_callers():
+    model, x = neural_model(), torch.ones(2, 3, dtype=F64)
+    before = torch.get_rng_state()
+    mean_bound(model, lambda model, x: x[:, 0], x)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -22,7 +22,7 @@ from vaecourse.estimators import analytic_kl, pathwise, stl
 from vaecourse.exact import linear_gaussian, linear_gaussian_marginal
 from vaecourse.likelihoods import Bernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
-from vaecourse.networks import MLP
+from vaecourse.networks import MLP, LeadingDims
 from vaecourse.objectives import beta_elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
@@ -529,3 +529,35 @@ def test_data_that_do_not_fit_the_likelihood_are_refused():
         fit(model, pathwise, counts(), num_epochs=1, progress=False)
     with pytest.raises(ValueError, match="x has 3 dimensions, and the likelihood scores 6"):
         fit(model, pathwise, binary(), num_epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("made", [torch.zeros(4, 3), torch.zeros(4, 3).numpy(), [[0.0, 1.0, 1.0]]], ids=type)
+def test_what_is_no_data_set_is_refused(made):
+    for arguments in ({"train": made}, {"train": binary(), "valid": made}):
+        with pytest.raises(TypeError, match=r"must be a vaecourse.data.Dataset; got .*: data.from_tensors"):
+            fit(neural_model().float(), pathwise, **arguments, num_epochs=1, progress=False)
+
+
+def test_every_datum_is_held_against_the_likelihood():
+    """Not only the first: a grey value among a thousand binary ones would still give a number, called nats."""
+    x = torch.zeros(1200, 3)
+    x[1100, 2] = 0.5
+    grey = data.from_tensors(x, protocol="intensity")
+    fine = data.from_tensors(torch.zeros(1200, 3), protocol="intensity")
+    for train, valid in ((grey, fine), (fine, grey)):
+        with pytest.raises(ValueError, match=r"Bernoulli on 0 and 1, and has values such as 0\.5"):
+            fit(neural_model().float(), pathwise, train, valid=valid, num_epochs=1, progress=False)
+
+
+def test_validation_under_another_protocol_is_refused():
+    with pytest.raises(ValueError, match="valid must be comparable with train, and their protocols differ"):
+        fit(neural_model().float(), pathwise, data.load("digits", "train", "fixed"),
+            valid=data.load("digits", "valid"), num_epochs=1, progress=False)  # fmt: skip
+
+
+def test_a_decoder_that_looks_at_its_whole_batch_can_be_trained():
+    """Batch normalisation has no batch of one: data are checked in evaluation mode, and training goes on in its own."""
+    decoder = nn.Sequential(nn.Linear(1, 4), LeadingDims(nn.BatchNorm1d(4), 1), nn.Linear(4, 3))
+    model = LatentVariableModel(StandardNormal(1), Bernoulli(decoder), DiagonalGaussian(MLP(3, (4,), 2)))
+    history = fit(model, pathwise, binary(), num_epochs=1, progress=False)
+    assert math.isfinite(history.records[0]["bound"]) and not torch.equal(decoder[1].net.running_mean, torch.zeros(4))

@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
+from vaecourse.randomness import seeded
 
 
 def mean_and_se(values: Tensor) -> tuple[float, float]:
@@ -27,11 +29,16 @@ def mean_bound(model: LatentVariableModel, bound, x: Tensor, batch_size: int = 1
     Args:
         model: the model.
         bound: a function ``(model, x) -> [B]`` in nats, such as ``estimators.pathwise``.
-        x: data of shape [N, D].
+        x: data of shape [N, D], one realisation of the protocol.
         batch_size: how many data are scored at once.
 
     Returns:
         Mean and standard error of the mean (the spread over data, the Monte-Carlo noise of the bound included).
+
+    Raises:
+        ValueError: x has no batch axis, or a value to which the likelihood gives no density.
     """
+    with seeded(0, x.device):  # the check's own noise
+        check_support(model.likelihood(model.prior().sample((1,))), x)
     values = torch.cat([bound(model, part) for part in x.split(batch_size)])
     return mean_and_se(values)

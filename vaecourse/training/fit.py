@@ -103,6 +103,7 @@ def fit(
         The :class:`History`.
 
     Raises:
+        TypeError: train or valid is no data set (``data.from_tensors`` makes one).
         ValueError: an argument is out of range, the data do not fit the likelihood, or the checkpoint is damaged or
             belongs to another training.
         FloatingPointError: the bound or its gradient became infinite or not a number; the message says where it began.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vaecourse.data import Dataset
+from vaecourse.data import Dataset, check_dataset, comparable
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
 
@@ -19,8 +19,12 @@ def check(train: Dataset, valid: Dataset | None, **settings: Any) -> None:
     """Refuse settings of :func:`~vaecourse.training.fit` that make no sense.
 
     Raises:
+        TypeError: train or valid is no data set.
         ValueError: naming the argument, what it is and what is allowed.
     """
+    check_dataset(train, "train")
+    if valid is not None:
+        check_dataset(valid, "valid")
     for name in ("num_epochs", "batch_size", "num_shards", "patience"):
         value = settings[name]
         if value is not None and not (isinstance(value, int) and value > 0):
@@ -83,6 +87,8 @@ def check_data(model: LatentVariableModel, train: Dataset, valid: Dataset | None
     Raises:
         ValueError: the likelihood gives some datum no density, or train and valid do not go together.
     """
+    if valid is not None:
+        comparable(train, valid)
     training = model.training
     model.eval()  # a layer that looks at its whole batch has a batch of one here
     try:
