@@ -11,6 +11,7 @@ from vaecourse.distributions import Categorical, Chain, Conditional, FactorisedB
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
+from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
@@ -39,6 +40,21 @@ def _ppca():
     return ProbabilisticPCA.from_data(x, 1)
 
 
+class Case(NamedTuple):
+    """A bijector of two dimensions in float64, and a context for it, [C]."""
+
+    bijector: Bijector
+    context: Tensor | None = None
+
+
+def bijectors() -> dict[str, Case]:
+    """Every bijector of the package."""
+    made = {
+        "Permutation": (Permutation(2),),
+    }
+    return {name: Case(bijector.double(), *context) for name, (bijector, *context) in made.items()}
+
+
 def slots() -> dict[str, Slot]:
     """Every slot of the package with two-dimensional events; contexts have a batch of one."""
     c = torch.tensor([[0.3, -0.8]], dtype=torch.float64)
@@ -61,6 +77,7 @@ def slots() -> dict[str, Slot]:
         "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
         "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
         "Chain, bottom-up": (seeded(_chain), c, "real"),
+        "Flow": (Flow(DiagonalGaussian(nn.Identity()), Permutation(2)), 0.7 * torch.cat([c, c], -1), "real"),
         "Given": (seeded(lambda: Given(nn.Linear(2, 3), DiagonalGaussian(nn.Linear(3, 4)))), c, "real"),
         "Categorical": (Categorical(half.log()), c, "one-hot"),
         "FactorisedBernoulli prior": (_uneven(FactorisedBernoulli(torch.zeros(2))), None, "counts 1"),
@@ -172,9 +189,11 @@ def z_scores(samples: Tensor, expected: Tensor) -> Tensor:
 
 
 __all__ = [
+    "Case",
     "Slot",
     "all_tuples",
     "belief_net",
+    "bijectors",
     "gauss_hermite",
     "in_chunks",
     "linear_gaussian_model",

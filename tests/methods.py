@@ -21,13 +21,13 @@ from vaecourse.distributions import (
     Chain,
     Conditional,
     Given,
-    frozen,
     frozen_module,
     full_precision,
     log_prob,
     sample_and_log_prob,
 )
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
+from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
@@ -131,83 +131,39 @@ class MaskedLinear(nn.Linear):
         return F.linear(x, self.weight * self.mask, self.bias)
 
 
-class Autoregressive(nn.Module):
+class Autoregressive(Bijector):
     """z -> s z + (1 - s) m, where s and m of a coordinate depend on those before it and on a context."""
 
-    def __init__(self, num_hidden: int, num_context: int):
+    def __init__(self, dim: int, num_hidden: int, num_context: int):
         super().__init__()
-        degree, hidden = torch.arange(LATENTS), torch.arange(num_hidden) % (LATENTS - 1)
+        degree, hidden = torch.arange(dim), torch.arange(num_hidden) % max(dim - 1, 1)
         self.inner = MaskedLinear(hidden[:, None] >= degree)
         self.context = nn.Linear(num_context, num_hidden)
         self.outer = MaskedLinear(degree.repeat(2)[:, None] > hidden)
 
-    def forward(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_and_log_det(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        m, gate = self.shift_and_gate(z, c)
+        s = torch.sigmoid(gate)
+        return s * z + (1 - s) * m, F.logsigmoid(gate).sum(-1)
+
+    def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """In as many passes as there are coordinates: each makes one more of them right."""
+        z = torch.zeros_like(y)
+        for _ in range(y.shape[-1]):
+            m, gate = self.shift_and_gate(z, c)
+            s = torch.sigmoid(gate)
+            z = (y - (1 - s) * m) / s
+        return z, -F.logsigmoid(gate).sum(-1)
+
+    def shift_and_gate(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         outputs = full_precision(self.outer(torch.tanh(self.inner(z) + self.context(c))))
         m, gate = outputs.chunk(2, -1)
-        s = torch.sigmoid(gate + 1.5)
-        return (s * z + (1 - s) * m).flip(-1), F.logsigmoid(gate + 1.5).sum(-1)
-
-
-class Flowed(td.Distribution):
-    """What a stack of bijectors makes of a base distribution; only its own samples have a density here."""
-
-    arg_constraints: ClassVar = {}
-    support = td.constraints.real_vector
-    has_rsample = True
-
-    def __init__(self, base: td.Distribution, steps: nn.ModuleList, context: Tensor):
-        self.base, self.steps, self.context = base, steps, context
-        super().__init__(base.batch_shape, base.event_shape, validate_args=False)
-
-    def push(self, noise: Tensor) -> tuple[Tensor, Tensor]:
-        z, log_det = noise, 0.0
-        for step in self.steps:
-            z, part = step(z, self.context)
-            log_det = log_det + part
-        return z, log_det
-
-    def rsample_and_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
-        noise = self.base.rsample(torch.Size(shape))
-        z, log_det = self.push(noise)
-        return z, self.base.log_prob(noise) - log_det
-
-    def rsample_and_path_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
-        """No inverse: with J = dz/d noise on frozen copies, the slope s of log q solves J^T s = d log q / d noise."""
-        noise = self.base.rsample(torch.Size(shape))
-        z, log_det = self.push(noise)
-        log_q = (self.base.log_prob(noise) - log_det).detach()
-        still = frozen(self)
-        with torch.enable_grad():
-            leaf = noise.detach().requires_grad_()
-            image, still_log_det = still.push(leaf)
-            density = (still.base.log_prob(leaf) - still_log_det).sum()
-            (slope,) = torch.autograd.grad(density, leaf, retain_graph=True)
-            rows = [torch.autograd.grad(image[..., i].sum(), leaf, retain_graph=True)[0] for i in range(LATENTS)]
-        score = torch.linalg.solve(torch.stack(rows, -1), slope.unsqueeze(-1)).squeeze(-1)
-        return z, log_q + (score * (z - z.detach())).sum(-1)
-
-    def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
-        return self.rsample_and_log_prob(sample_shape)[0]
-
-    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
-        with torch.no_grad():
-            return self.rsample(sample_shape)
-
-
-class Flow(Conditional):
-    """A base conditional and bijectors that read the same features."""
-
-    def __init__(self, base: Conditional, *steps: nn.Module):
-        super().__init__()
-        self.base = base
-        self.steps = nn.ModuleList(steps)
-
-    def forward(self, c: Tensor) -> Flowed:
-        return Flowed(self.base(c), self.steps, c)
+        return m, gate + 1.5
 
 
 def iaf(bound: Callable[..., Tensor] = pathwise) -> Method:
-    flow = Flow(DiagonalGaussian(MLP(16, (), 2 * LATENTS)), Autoregressive(32, 16), Autoregressive(32, 16))
+    bijectors = Autoregressive(LATENTS, 32, 16), Permutation(LATENTS), Autoregressive(LATENTS, 32, 16)
+    flow = Flow(DiagonalGaussian(MLP(16, (), 2 * LATENTS)), *bijectors)
     return Method(LatentVariableModel(StandardNormal(LATENTS), decoder(), Given(encoder(16), flow)), bound)
 
 

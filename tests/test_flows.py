@@ -1,0 +1,155 @@
+"""Every bijector against autograd and its own inverse, before and after training; flows as distributions."""
+
+import math
+
+import pytest
+import torch
+from cases import Case, bijectors, seeded
+from methods import Autoregressive
+from test_distributions import nodes_and_weights
+from torch import nn
+
+from vaecourse.distributions import Given, frozen, sample_and_log_prob
+from vaecourse.flows import Bijector, Flow, Permutation
+from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.priors import StandardNormal
+
+F64 = torch.float64
+CASES = bijectors()
+
+
+def cases():
+    """The package's bijectors, and one of the tests that has a context."""
+    autoregressive = seeded(lambda: Autoregressive(2, 6, 3))
+    return bijectors() | {"Autoregressive": Case(autoregressive, torch.tensor([0.3, -0.8, 0.5], dtype=F64))}
+
+
+def perturbed(case):
+    """The same bijector with other parameters, as training leaves them."""
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in case.bijector.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    return case
+
+
+@pytest.fixture(params=[(name, trained) for name in cases() for trained in (False, True)], ids=str)
+def case(request):
+    name, trained = request.param
+    made = cases()[name]
+    return perturbed(made) if trained else made
+
+
+def points(num=6):
+    return 2 * torch.randn(num, 2, dtype=F64, generator=torch.Generator().manual_seed(0))
+
+
+def has_inverse(bijector):
+    return type(bijector).inverse_and_log_det is not Bijector.inverse_and_log_det
+
+
+def test_log_det_is_that_of_the_jacobian(case):
+    for z in points():
+        y, log_det = case.bijector.forward_and_log_det(z, case.context)
+        jacobian = torch.autograd.functional.jacobian(
+            lambda z: case.bijector.forward_and_log_det(z, case.context)[0], z
+        )
+        torch.testing.assert_close(log_det, torch.linalg.slogdet(jacobian).logabsdet, rtol=1e-12, atol=1e-12)
+        assert y.shape == z.shape
+
+
+def test_inverse_leads_back(case):
+    z = points()
+    y, log_det = case.bijector.forward_and_log_det(z, case.context)
+    if not has_inverse(case.bijector):
+        with pytest.raises(NotImplementedError, match="has no inverse: only its own samples have a density"):
+            case.bijector.inverse_and_log_det(y, case.context)
+        return
+    back, back_log_det = case.bijector.inverse_and_log_det(y, case.context)
+    torch.testing.assert_close(back, z, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(back_log_det, -log_det, rtol=1e-10, atol=1e-10)
+
+
+def test_samples_and_batch_dimensions_are_mapped_one_by_one(case):
+    z = points(12).reshape(3, 4, 2)
+    context = None if case.context is None else case.context.expand(4, -1)
+    y, log_det = case.bijector.forward_and_log_det(z, context)
+    assert y.shape == (3, 4, 2) and log_det.shape == (3, 4)
+    one, one_log_det = case.bijector.forward_and_log_det(z[1, 2], case.context)
+    torch.testing.assert_close((y[1, 2], log_det[1, 2]), (one, one_log_det), rtol=1e-12, atol=1e-12)
+
+
+def test_single_precision_agrees_with_double(case):
+    """Over z of a hundred standard deviations: relative rounding of float32, times a few operations."""
+    z = 50 * points()
+    y, log_det = case.bijector.forward_and_log_det(z, case.context)
+    context = None if case.context is None else case.context.float()
+    single = case.bijector.float().forward_and_log_det(z.float(), context)
+    case.bijector.double()
+    torch.testing.assert_close(single[0].double(), y, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(single[1].double(), log_det, rtol=1e-4, atol=1e-4)
+
+
+def test_flow_integrates_to_one_and_scores_its_own_samples(case):
+    if not has_inverse(case.bijector):
+        pytest.skip("its density at a foreign point is unknown")
+    flow = Flow(StandardNormal(2), case.bijector).double()
+    q = flow() if case.context is None else flow(case.context)
+    x, weights = nodes_and_weights("real")
+    assert (q.log_prob(x).exp() @ weights).item() == pytest.approx(1, abs=1e-6)
+    torch.manual_seed(0)
+    z, log_q = sample_and_log_prob(q, (50,))
+    torch.testing.assert_close(log_q, q.log_prob(z), rtol=1e-10, atol=1e-10)
+    assert not frozen(q).log_prob(z.detach()).requires_grad
+
+
+def test_path_density_is_that_of_the_frozen_inverse(case):
+    """The slope of log q by way of the sample, without an inverse; where there is one, they agree."""
+    if not has_inverse(case.bijector):
+        pytest.skip("there is nothing to compare with")
+    context = torch.ones(3, dtype=F64) if case.context is None else case.context
+    q = Flow(seeded(lambda: DiagonalGaussian(nn.Linear(3, 4))), case.bijector)(context[None])
+    torch.manual_seed(0)
+    z, log_q = q.rsample_and_path_log_prob((5,))
+    torch.manual_seed(0)
+    expected = frozen(q).log_prob(q.rsample((5,)))
+    torch.testing.assert_close(log_q, expected, rtol=1e-10, atol=1e-10)
+    (slope,) = torch.autograd.grad(log_q.sum(), z)
+    target = z.detach().requires_grad_()
+    (expected_slope,) = torch.autograd.grad(frozen(q).log_prob(target).sum(), target)
+    torch.testing.assert_close(slope, expected_slope, rtol=1e-9, atol=1e-9)
+
+
+def test_a_flow_shares_the_features_of_a_network():
+    calls = []
+    net = nn.Linear(3, 2)
+    net.register_forward_hook(lambda *_: calls.append(1))
+    q = Given(net, Flow(DiagonalGaussian(nn.Linear(2, 4)), Permutation(2)))(torch.zeros(5, 3))
+    sample_and_log_prob(q, (7,))
+    assert len(calls) == 1
+
+
+def test_permutations():
+    z = torch.tensor([1.0, 2.0, 3.0])
+    assert Permutation([2, 0, 1]).forward_and_log_det(z)[0].tolist() == [3.0, 1.0, 2.0]
+    assert Permutation(3).forward_and_log_det(z)[0].tolist() == [3.0, 2.0, 1.0]
+    with pytest.raises(ValueError, match=r"order must hold each of 0..2 once, and is \[0, 0, 2\]"):
+        Permutation([0, 0, 2])
+
+
+def test_base_matters():
+    """A permuted Gaussian is the Gaussian of the permuted means: one number by hand."""
+    base = DiagonalGaussian(nn.Identity())
+    q = Flow(base, Permutation(2))(torch.tensor([[1.0, -1.0, 0.0, math.log(2.0)]]))
+    by_hand = -math.log(2 * math.pi) - math.log(2.0)
+    assert q.log_prob(torch.tensor([[-1.0, 1.0]])).item() == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_every_bijector_is_tested_here():
+    import vaecourse.flows as room
+
+    tested = {type(case.bijector) for case in CASES.values()}
+    for name in room.__all__:
+        kind = getattr(room, name)
+        if isinstance(kind, type) and issubclass(kind, Bijector) and kind is not Bijector:
+            assert kind in tested, f"{name} belongs into cases.bijectors()"
