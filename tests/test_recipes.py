@@ -3,19 +3,37 @@
 import re
 import textwrap
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import cases
 import numpy as np
 import pytest
 import test_data
 import test_data_parsers
+import test_devices
+import test_distributions
+import test_estimators
+import test_flows
+import test_mcmc
+import test_mcmc_checks
+import test_priors
+import torch
 from loopback import described, idx
 
-from vaecourse import data
+from vaecourse import data, estimators, priors
 from vaecourse.data import parsers
 from vaecourse.data.registry import read_entries, registry
+from vaecourse.estimators import pathwise
+from vaecourse.flows import bijector
+from vaecourse.mcmc import geweke, langevin
 
 PAGE = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def scope_of(module, **more) -> dict:
+    """The names of a file, in which the code of a recipe is run as if it stood there."""
+    return {**vars(module), **more}
 
 
 def blocks(section: str, language: str) -> list[str]:
@@ -72,3 +90,81 @@ def test_the_data_set_of_the_recipe_is_downloaded_and_loaded(runes, empty_cache,
     part = data.load("runes", "valid")
     assert part.protocol == "integer" and part.with_labels().batch().y.shape == (100, 24)
     assert (part.y.bincount(minlength=24) - 100 / 24).abs().max() <= 2
+
+
+# ------------------------------------------------------------------------------------------------ a prior
+
+
+def test_the_prior_of_the_recipe(monkeypatch):
+    prior, line, test = blocks("Add a prior in four steps", "python")
+    scope = scope_of(priors)
+    exec(prior, scope)
+    (made,) = eval("{" + line + "}", scope).values()
+    monkeypatch.setitem(test_distributions.SLOTS, "StudentT", cases.Slot(made[0].double(), *made[1:]))
+    test_distributions.test_density_sums_to_one("StudentT")
+    test_distributions.test_samples_follow_the_density("StudentT")
+    exec(test, scope := scope_of(test_priors, StudentT=scope["StudentT"]))
+    scope["test_student_t_has_the_tails_of_its_degrees_of_freedom"]()
+
+
+# ------------------------------------------------------------------------------------------------ a bijector
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_bijector_of_the_recipe(trained):
+    code, line = blocks("Add a bijector in three steps", "python")
+    scope = scope_of(bijector, torch=torch)
+    exec(code, scope)
+    ((made, *context),) = eval("{" + line + "}", scope).values()
+    case = cases.Case(made.double(), *context)
+    case = test_flows.perturbed(case) if trained else case
+    for check in (
+        test_flows.test_log_det_is_that_of_the_jacobian,
+        test_flows.test_inverse_leads_back,
+        test_flows.test_samples_and_batch_dimensions_are_mapped_one_by_one,
+        test_flows.test_single_precision_agrees_with_double,
+        test_flows.test_flow_integrates_to_one_and_scores_its_own_samples,
+        test_flows.test_path_density_is_that_of_the_frozen_inverse,
+    ):
+        check(case)
+
+
+# ------------------------------------------------------------------------------------------------ an estimator
+
+
+def test_the_estimator_of_the_recipe(monkeypatch):
+    code, test = blocks("Add an estimator in three steps", "python")
+    scope = scope_of(pathwise)
+    exec(code, scope)
+    monkeypatch.setitem(test_estimators.REPARAMETERISED, "antithetic", scope["antithetic"])
+    monkeypatch.setitem(test_estimators.ESTIMATORS, "antithetic", scope["antithetic"])
+    for check in (
+        test_estimators.test_discrete_q_is_refused,
+        test_estimators.test_no_samples_are_refused,
+        test_estimators.test_posterior_is_called_once,
+    ):
+        check("antithetic")
+    test_estimators.test_gradient_against_the_closed_form("antithetic", "diagonal")
+    monkeypatch.setattr(estimators, "antithetic", scope["antithetic"], raising=False)
+    monkeypatch.setitem(test_devices.ESTIMATORS, "antithetic", ("neural", {}))
+    test_devices.test_estimator("antithetic")
+    exec(test, scope := scope_of(test_estimators, antithetic=scope["antithetic"]))
+    scope["test_opposite_noise_cancels_what_is_odd"]()
+
+
+# ------------------------------------------------------------------------------------------------ a kernel
+
+
+def test_the_kernel_of_the_recipe(monkeypatch):
+    code, line = blocks("Add a kernel in three steps", "python")
+    scope = scope_of(langevin, F=torch.nn.functional)
+    exec(code, scope)
+    ((name, make),) = eval("{" + line + "}", scope).items()
+    monkeypatch.setitem(test_mcmc.KERNELS, name, make)
+    test_mcmc.test_moments_of_a_correlated_gaussian(name)
+    test_mcmc.test_a_density_in_one_dimension_against_quadrature(name)
+    test_mcmc.test_each_position_belongs_to_its_info(name)
+    test_devices.test_kernel(scope["barker"])
+    transition = test_mcmc_checks.curved(partial(scope["barker"], step_size=0.8))
+    torch.manual_seed(0)
+    assert geweke(*test_mcmc_checks.CURVED, transition, num_chains=5000).p_value > test_mcmc_checks.PASSES
