@@ -288,6 +288,21 @@ def test_gradient_far_in_a_tail_is_accurate_to_its_own_size():
         assert 0.001 < expected.mean() < 0.0013
 
 
+@pytest.mark.parametrize("u", [0.0, 1 - 2.0**-53])
+@pytest.mark.parametrize("base", [td.Normal, td.Laplace, td.Cauchy, td.Gumbel])
+def test_rounding_leads_over_no_limit(base, u, monkeypatch):
+    """The first and the last uniform number, for a thousand bases: z lies within, and keeps its gradient."""
+    monkeypatch.setattr(torch, "rand", lambda shape, **kwargs: torch.full(shape, u, dtype=F64))
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.rand_like(torch.zeros(1000, 2, dtype=F64), generator=generator).add(0.5).requires_grad_()
+    low, high = 1 / 3, 1.7
+    z = InverseCDF(base(*rows.unbind(-1)), low, high).rsample()
+    assert low <= z.min() and z.max() <= high
+    assert (z - (high if u > 0.5 else low)).abs().max() < 1e-14  # these are the ends, the same for every base
+    (gradient,) = torch.autograd.grad(z.sum(), rows)
+    assert gradient.abs().max() < 1e-12  # an end stays where it is
+
+
 def test_limits_may_be_infinite_and_batches_broadcast():
     loc = torch.tensor([-40.0, 0.0, 40.0], dtype=F64, requires_grad=True)  # its mass below, around and above
     q = InverseCDF(td.Normal(loc, 1.0), -math.inf, 1.0)
