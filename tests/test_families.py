@@ -550,6 +550,23 @@ def test_valleys_of_a_batch_and_under_a_wide_component():
     assert Implicit(td.Normal(t([0.0, 1.0]), 1.0)).valley().tolist() == [1.0, 1.0]
 
 
+def test_a_valley_by_hand():
+    """Three unlike components, in another order than their means: two valleys, the deeper beside the lower peak."""
+    weights, loc, scale = t([0.1, 0.6, 0.3]), t([13.0, 0.0, 4.0]), t([1.5, 0.5, 1.0])
+    q = Implicit(td.MixtureSameFamily(td.Categorical(weights), td.Normal(loc, scale)))
+
+    def density(z):
+        return (weights * td.Normal(loc, scale).log_prob(t(z)).exp()).sum().item()
+
+    # As many standard deviations from either: 4 / 1.5 of them from 0 and 4, 9 / 2.5 from 4 and 13.
+    shallow, deep = density(0.5 * 4 / 1.5) / density(4.0), density(4.0 + 9 / 2.5) / density(13.0)
+    assert shallow > 1.5 * deep
+    assert q.valley().item() == pytest.approx(min(shallow, deep), rel=1e-9)
+    floor = min(density(v) for v in np.linspace(0, 4, 401)) / density(4.0)  # the true one, of a grid
+    other = min(density(v) for v in np.linspace(4, 13, 901)) / density(13.0)
+    assert min(floor, other) <= q.valley() < 3 * min(floor, other)
+
+
 def test_wrong_gradients_are_caught():
     """The reader's likely slips: the sign of dF, and the density forgotten."""
     _, parameters, cdf, ppf = CASES["normal"]
