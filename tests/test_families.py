@@ -288,6 +288,21 @@ def test_gradient_far_in_a_tail_is_accurate_to_its_own_size():
         assert 0.001 < expected.mean() < 0.0013
 
 
+@pytest.mark.parametrize("u", [0.0, 1 - 2.0**-53])
+@pytest.mark.parametrize("base", [td.Normal, td.Laplace, td.Cauchy, td.Gumbel])
+def test_rounding_leads_over_no_limit(base, u, monkeypatch):
+    """The first and the last uniform number, for a thousand bases: z lies within, and keeps its gradient."""
+    monkeypatch.setattr(torch, "rand", lambda shape, **kwargs: torch.full(shape, u, dtype=F64))
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.rand_like(torch.zeros(1000, 2, dtype=F64), generator=generator).add(0.5).requires_grad_()
+    low, high = 1 / 3, 1.7
+    z = InverseCDF(base(*rows.unbind(-1)), low, high).rsample()
+    assert low <= z.min() and z.max() <= high
+    assert (z - (high if u > 0.5 else low)).abs().max() < 1e-14  # these are the ends, the same for every base
+    (gradient,) = torch.autograd.grad(z.sum(), rows)
+    assert gradient.abs().max() < 1e-12  # an end stays where it is
+
+
 def test_limits_may_be_infinite_and_batches_broadcast():
     loc = torch.tensor([-40.0, 0.0, 40.0], dtype=F64, requires_grad=True)  # its mass below, around and above
     q = InverseCDF(td.Normal(loc, 1.0), -math.inf, 1.0)
@@ -533,6 +548,23 @@ def test_valleys_of_a_batch_and_under_a_wide_component():
     assert valley[0].item() == pytest.approx(2 * math.exp(-2), rel=1e-3)  # four apart: both neighbours reach the middle
     assert valley[1] > 0.5 and valley[2] < 1e-6
     assert Implicit(td.Normal(t([0.0, 1.0]), 1.0)).valley().tolist() == [1.0, 1.0]
+
+
+def test_a_valley_by_hand():
+    """Three unlike components, in another order than their means: two valleys, the deeper beside the lower peak."""
+    weights, loc, scale = t([0.1, 0.6, 0.3]), t([13.0, 0.0, 4.0]), t([1.5, 0.5, 1.0])
+    q = Implicit(td.MixtureSameFamily(td.Categorical(weights), td.Normal(loc, scale)))
+
+    def density(z):
+        return (weights * td.Normal(loc, scale).log_prob(t(z)).exp()).sum().item()
+
+    # As many standard deviations from either: 4 / 1.5 of them from 0 and 4, 9 / 2.5 from 4 and 13.
+    shallow, deep = density(0.5 * 4 / 1.5) / density(4.0), density(4.0 + 9 / 2.5) / density(13.0)
+    assert shallow > 1.5 * deep
+    assert q.valley().item() == pytest.approx(min(shallow, deep), rel=1e-9)
+    floor = min(density(v) for v in np.linspace(0, 4, 401)) / density(4.0)  # the true one, of a grid
+    other = min(density(v) for v in np.linspace(4, 13, 901)) / density(13.0)
+    assert min(floor, other) <= q.valley() < 3 * min(floor, other)
 
 
 def test_wrong_gradients_are_caught():

@@ -360,6 +360,16 @@ def test_effective_sample_size_of_an_autoregression():
         assert effective_sample_size(z[..., None], "tail").item() > 0
 
 
+def test_bulk_effective_sample_size_is_that_of_the_mean_of_normal_ranks():
+    """Tails of a Cauchy's weight change the one by far and the other, which reads ranks, not at all."""
+    z = autoregression(0.9, 1000, 4)
+    ranks = torch.stack([normal_ranks(z)], -1)
+    expected = effective_sample_size(ranks, "mean").item()
+    heavy = z.sinh() ** 5
+    assert effective_sample_size(heavy[..., None], "bulk").item() == pytest.approx(expected, rel=1e-6)
+    assert abs(effective_sample_size(heavy[..., None], "mean").item() / expected - 1) > 0.2
+
+
 def test_tail_effective_sample_size_is_that_of_the_5_and_95_per_cent_quantiles():
     """The lesser of the two for the indicators of lying below them; those of other quantiles differ by far more."""
     z = autoregression(0.9, 2000, 8)

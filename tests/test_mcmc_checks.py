@@ -166,6 +166,30 @@ def test_faults_are_found(fault, p_value, monkeypatch):
     assert p_value(CURVED, curved(KERNELS[kernel])) < FOUND
 
 
+def test_z_scores_are_those_of_the_differences():
+    """Written out for three steps with the same random numbers: a mean over its standard error, no more and no less."""
+    prior, likelihood = CURVED
+
+    def joint():
+        z = prior().sample((400,))
+        return z, likelihood(z).sample()
+
+    def five(z, x):
+        return torch.cat([z, x, z.square()], -1)
+
+    torch.manual_seed(2)
+    z, x = joint()
+    total = 0.0
+    for _ in range(3):
+        z = 0.9 * z
+        x = likelihood(z).sample()
+        total = total + five(z, x) - five(*joint())
+    expected = total.mean(0) / (total.std(0) / 20)  # the root of 400 chains; a mean over steps cancels
+    torch.manual_seed(2)
+    result = geweke(*CURVED, lambda z, x: 0.9 * z, num_chains=400, num_steps=3, statistics=five)
+    torch.testing.assert_close(result.z_scores, expected.detach())
+
+
 def test_p_values_are_those_of_their_statistics():
     """Two-sided normal tails for Geweke's test, and Bonferroni's factor, the number of statistics, for both."""
     torch.manual_seed(1)

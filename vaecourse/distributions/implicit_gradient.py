@@ -80,7 +80,8 @@ class Implicit(td.Distribution):
         """The deepest valley of a mixture's density between two neighbouring components, [...].
 
         As a fraction of the density at the lower of their two means: 1 where there is none, and for every base that is
-        no ``MixtureSameFamily``. The variance of the gradient grows as its inverse.
+        no ``MixtureSameFamily``. It is read where both means are as many standard deviations away, which for unlike
+        components is some two or three times the floor. The variance of the gradient grows as its inverse.
         """
         components = getattr(self.base, "component_distribution", None)
         if not isinstance(self.base, td.MixtureSameFamily) or components.batch_shape[-1] == 1:

@@ -77,7 +77,7 @@ class InverseCDF(td.Distribution):
             z = self.base.icdf((below + u * (above - below)).clamp(tiny, 1 - tiny / 2))
         else:
             cut = self._cut(form)
-            u = torch.rand(shape, dtype=torch.float64).clamp(min=2**-54)
+            u = torch.rand(shape, dtype=torch.float64).clamp(min=2**-53)
             z = cut.rsample(u).to(self._like())
         return z + (z.clamp(*self._ends()) - z).detach()  # rounding may lead outside, and the gradient is that inside
 
@@ -140,8 +140,10 @@ class _Cut(NamedTuple):
     high: Tensor  # of t, inf for none
 
     def rsample(self, u: Tensor) -> Tensor:
+        """The quantiles of u in (0, 1), [...]."""
         standard, loc, scale = self.form
         low, high = self.low, self.high
+        u = torch.where(self.side > 0, u, 1 - u)  # so that z rises with it on either side
         with torch.no_grad():  # S(t) = (1 - u) S(low) + u S(high)
             log_low, ratio = self._log_survivals()
             t = standard.from_log_survival(log_low + torch.log1p(u * torch.expm1(ratio)))
