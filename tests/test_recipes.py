@@ -4,6 +4,7 @@ import re
 import textwrap
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import cases
@@ -24,7 +25,6 @@ from loopback import described, idx
 from vaecourse import data, estimators, priors
 from vaecourse.data import parsers
 from vaecourse.data.registry import read_entries, registry
-from vaecourse.estimators import pathwise
 from vaecourse.flows import bijector
 from vaecourse.mcmc import geweke, langevin
 
@@ -134,7 +134,7 @@ def test_the_bijector_of_the_recipe(trained):
 
 def test_the_estimator_of_the_recipe(monkeypatch):
     code, test = blocks("Add an estimator in three steps", "python")
-    scope = scope_of(pathwise)
+    scope = scope_of(import_module("vaecourse.estimators.pathwise"), torch=torch)
     exec(code, scope)
     monkeypatch.setitem(test_estimators.REPARAMETERISED, "antithetic", scope["antithetic"])
     monkeypatch.setitem(test_estimators.ESTIMATORS, "antithetic", scope["antithetic"])
