@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -110,6 +111,21 @@ def test_a_shard_holds_only_its_part_of_the_batch():
 def vae(full: bool = False) -> LatentVariableModel:
     q = FullCovarianceGaussian(MLP(64, (50, 50), 20), 5) if full else DiagonalGaussian(MLP(64, (50, 50), 10))
     return LatentVariableModel(StandardNormal(5), Bernoulli(MLP(5, (50, 50), 64)), q)
+
+
+def test_a_processor_without_bfloat16_is_told_once(monkeypatch):
+    """Before training, and only where it is asked for."""
+    import importlib
+
+    train = data.load("digits", "valid", "fixed").head(20)
+    module = importlib.import_module("vaecourse.training.fit")
+    for units, precision, expected in ((False, "bf16", 1), (True, "bf16", 0), (False, "fp32", 0)):
+        monkeypatch.setattr(module, "has_bfloat16_units", lambda device, units=units: units)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit(seeded(vae).float(), pathwise, train, num_epochs=2, precision=precision, progress=False)
+        said = [w for w in caught if "this processor has no units for bfloat16" in str(w.message)]
+        assert len(said) == expected
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from vaecourse.data import Dataset
+from vaecourse.devices import has_bfloat16_units
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import order
 from vaecourse.training.anneal import Annealed, LearningRates, Schedule
@@ -89,7 +91,7 @@ def fit(
         patience: stop after this many epochs without a better validation bound, or None.
         device: where to train; None for where the model is.
         precision: "fp32", or "bf16" for networks in bfloat16 (by autocast). Parameters, their gradients, log-densities
-            and validation stay in float32.
+            and validation stay in float32. A processor without units for it is slower there, which a warning says.
         compile: let torch.compile fuse the step; the first steps take seconds longer.
         num_shards: into how many parts a batch is cut, each with noise of its own and in memory on its own. Any number
             of processes that divides it gives the same result up to rounding. None for one part per process.
@@ -118,6 +120,10 @@ def fit(
     others = dict(patience=patience, num_shards=num_shards, checkpoint_seconds=checkpoint_seconds, monitor=monitor)
     check(train, valid, num_epochs=num_epochs, **others, **settings)
     device = Processes.own_device(next(model.parameters()).device if device is None else torch.device(device))
+    if precision == "bf16" and not has_bfloat16_units(device):
+        warnings.warn(
+            'this processor has no units for bfloat16: precision="fp32" is several times faster', stacklevel=2
+        )
     processes = Processes.join(device)
     num_shards = processes.num_shards(num_shards)
 
