@@ -69,9 +69,8 @@ def check(
         _check_modules(dict(modules.state_dict()), parts)
         _check_history(notes["history"], parts["best"], notes["place"])
         _check_place(notes, most_batches)
-        _require(
-            list(parts["average"]) == ([] if average is None else ["value"]), "it is not clear what its average is"
-        )
+        names = ", ".join(parts["average"])
+        _require(names == ("" if average is None else "value"), f"its average has the tensors {names or 'of none'}")
         if average is not None:
             found, due = form(parts["average"]["value"]), form(average)
             _require(found == due, f"its average is {found} instead of {due}")
@@ -86,6 +85,7 @@ def state_of_optimiser(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> d
     state: dict[int, dict[str, Any]] = {}
     for name, value in (tensors | numbers).items():
         number, _, rest = name.partition(".")
+        _require(number.isdecimal(), f"its optimiser has a state of no parameter, {name}")
         state.setdefault(int(number), {})[rest] = value
     return state
 
@@ -122,8 +122,8 @@ def _check_history(history: dict, best: dict, place: dict) -> None:
     epoch = history["best_epoch"]
     _require(epoch is None or epoch in range(1, len(records) + 1), f"its best epoch is {epoch} of {len(records)}")
     _require((epoch is None) == (not best), f"its best epoch is {epoch}, with {len(best)} tensors of it")
-    if epoch is not None:
-        _require(_is_number(records[epoch - 1]["valid_bound"]), "its best epoch has no validation bound")
+    validated = any("valid_bound" in record for record in records)
+    _require(epoch is None or not validated or "valid_bound" in records[epoch - 1], "its best epoch was not validated")
 
 
 def _check_place(notes: dict, most_batches: int) -> None:
@@ -153,8 +153,12 @@ def _check_optimiser(optimiser: torch.optim.Optimizer, tensors: dict, notes: dic
             found = state.get(number, {}).get(name)
             if value is None:  # it may become something in a later step
                 continue
-            kinds = [form(each) if isinstance(each, Tensor) else type(each).__name__ for each in (value, found)]
-            _require(kinds[0] == kinds[1], f"its optimiser's {name} is {kinds[1]} instead of {kinds[0]}")
+            due, found = _form(value), _form(found)
+            _require(due == found, f"its optimiser's {name} is {found} instead of {due}")
+
+
+def _form(value: Any) -> str:
+    return form(value) if isinstance(value, Tensor) else "a number" if _is_number(value) else f"{value!r}"
 
 
 def _listed(value: Any) -> Any:

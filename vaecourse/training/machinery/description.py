@@ -3,7 +3,8 @@
 Functions are described by their code, the values that it encloses, its defaults and the globals that it reads; objects
 by their class and attributes. Where the code stands (file, line, indentation in another function) does not count, nor
 does what an installed package holds: that goes by its name and version. Not followed are attributes of modules
-(`config.beta`), and objects in global variables beyond their class.
+(`config.beta`), and objects in global variables beyond their class. A list that a function fills as it goes counts as
+it is when the training begins.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,6 +63,25 @@ def first_non_finite(
         for handle in handles:
             handle.remove()
     return found[0] if found else ""
+
+
+def largest_gradient(parameters: dict[str, Tensor]) -> str:
+    """Name the largest entry of the gradients, where their norm overflows although every one of them is finite.
+
+    Args:
+        parameters: by name; those without a gradient are passed over.
+
+    Returns:
+        Such as "the largest entry of the gradient is 3e+30, in likelihood.net.layers.2.weight"; empty if there is none.
+    """
+    gradients = {name: value.grad for name, value in parameters.items() if value.grad is not None and value.numel()}
+    largest = {name: gradient.detach().abs().max().item() for name, gradient in gradients.items()}
+    if not largest:
+        return ""
+    # What is no number compares with nothing, and is larger than anything here.
+    name = max(largest, key=lambda name: math.inf if math.isnan(largest[name]) else largest[name])
+    entry = gradients[name].flatten()[gradients[name].detach().abs().argmax()].item()
+    return f"the largest entry of the gradient is {entry:g}, in {name}"
 
 
 def _tensors(output: Any) -> Iterator[tuple[str, Tensor]]:
