@@ -477,6 +477,19 @@ def test_stops_within_the_step_in_which_it_happens(tmp_path):
     assert all(value.isfinite().all() for value in read(path)[0].values())
 
 
+def test_a_norm_that_overflows_names_the_largest_entry():
+    """Squares of 1e30 are beyond float32, though the bound and each entry of its gradient are finite."""
+
+    def bound(model, x):
+        return pathwise(model, x) - 3e30 * model.likelihood.net.layers[2].weight[1, 2]
+
+    words = (
+        r"epoch 1, batch 1: the bound is .* and the norm of its gradient overflows: the largest entry of the gradient "
+    )
+    with pytest.raises(FloatingPointError, match=words + r"is 3e\+30, in likelihood.net.layers.2.weight"):
+        fit(seeded(neural_model).float(), bound, binary(), num_epochs=1, progress=False)
+
+
 def test_validation_that_is_no_number_is_refused():
     def bound(model, x):
         return pathwise(model, x) * (1.0 if model.training else math.nan)

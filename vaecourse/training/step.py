@@ -15,7 +15,7 @@ from vaecourse.data import Dataset
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import key, seed_torch
 from vaecourse.training.machinery.compilation import compiled
-from vaecourse.training.machinery.diagnosis import first_non_finite
+from vaecourse.training.machinery.diagnosis import first_non_finite, largest_gradient
 from vaecourse.training.machinery.interrupts import Interrupt
 from vaecourse.training.machinery.processes import Processes
 from vaecourse.training.machinery.vector import Vector
@@ -149,4 +149,7 @@ class Gradient:
             evaluate = partial(self.objective, annealed=annealed)
             if place := first_non_finite(evaluate, self.objective.model, parts):
                 return f"and began at {place}"
+        if bool(self.vector.gradient.isfinite().all()):
+            parameters = {name.removeprefix("model."): p for name, p in self.objective.named_parameters()}
+            return f"and the norm of its gradient overflows: {largest_gradient(parameters)}"
         return "and began in another process" if self.processes.size > 1 else "where a second evaluation is finite"
