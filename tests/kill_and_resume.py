@@ -2,8 +2,9 @@
 
     python tests/kill_and_resume.py --trials 100
 
-Everything random is switched on: shuffling, binarisation, dropout, samples of z; so are the moving average, a schedule
-with a warm-up, gradient clipping and validation. A trial counts as different if one bit differs in the parameters, the
+Everything random is switched on: shuffling, binarisation, dropout, samples of z; so are labels in the batch, of which
+most are withheld, three learning rates, an annealed weight, a monitor, the moving average, a schedule, gradient clipping
+and validation. A trial counts as different if one bit differs in the parameters, the
 optimiser's state, the average, the best epoch's parameters, or in the history (but for its seconds).
 """
 
@@ -25,16 +26,28 @@ from tqdm import tqdm
 from vaecourse import data
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.model import LatentVariableModel
-from vaecourse.objectives import beta_elbo
+from vaecourse.objectives import beta_elbo, rate
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import MixtureOfGaussians
 from vaecourse.training import fit, ramp
 from vaecourse.training.machinery.weights import read
 
 
-def bound(model: LatentVariableModel, x: torch.Tensor, beta: torch.Tensor | float = 1.0) -> torch.Tensor:
-    """The evidence lower bound with a weight on its rate, as the warm-up asks for."""
-    return beta_elbo(model.draw(x), beta)
+class Classified(nn.Module):
+    """The evidence lower bound with a weight on its rate, and a classifier of z that learns from what labels there are."""
+
+    def __init__(self):
+        super().__init__()
+        self.classifier = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 10))
+
+    def forward(self, model: LatentVariableModel, x: torch.Tensor, y: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+        draw = model.draw(x)
+        return beta_elbo(draw, beta) + (y * self.classifier(draw.z).log_softmax(-1).mean(0)).sum(-1)
+
+
+def monitor(model: LatentVariableModel, x: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The rate of one draw, and how much of each datum's label is seen."""
+    return {"rate": rate(model.draw(x)), "seen": y.sum(-1)}
 
 
 def train(checkpoint: Path) -> None:
@@ -45,11 +58,12 @@ def train(checkpoint: Path) -> None:
     model = LatentVariableModel(MixtureOfGaussians(3, 4), Bernoulli(decoder), DiagonalGaussian(encoder))
     fit(
         model,
-        bound,
-        data.load("digits", "train", "dynamic"),
-        valid=data.load("digits", "valid", "dynamic"),
+        Classified(),
+        data.load("digits", "train", "dynamic").with_labels(100),
+        valid=data.load("digits", "valid", "dynamic").with_labels(),
         num_epochs=5,
-        learning_rate=3e-3,
+        learning_rate={"": 3e-3, "posterior.": 1e-3, "bound.": 1e-2},
+        monitor=monitor,
         schedule="cosine",
         anneal={"beta": ramp(24)},
         ema=0.99,
