@@ -3,9 +3,9 @@
     python tests/kill_and_resume.py --trials 100
 
 Everything random is switched on: shuffling, binarisation, dropout, samples of z; so are labels in the batch, of which
-most are withheld, three learning rates, an annealed weight, a monitor, the moving average, a schedule, gradient clipping
-and validation. A trial counts as different if one bit differs in the parameters, the
-optimiser's state, the average, the best epoch's parameters, or in the history (but for its seconds).
+most are withheld, three learning rates, an annealed weight, a monitor, the moving average, a schedule, clipping and
+validation. A trial counts as different if one bit differs in the parameters, the optimiser's state, the average, the
+best epoch's parameters, or in the history (but for its seconds).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from vaecourse.training.machinery.weights import read
 
 
 class Classified(nn.Module):
-    """The evidence lower bound with a weight on its rate, and a classifier of z that learns from what labels there are."""
+    """The evidence lower bound with a weight on its rate, and a classifier of z that learns from the labels at hand."""
 
     def __init__(self):
         super().__init__()
