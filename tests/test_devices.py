@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vaecourse import estimators, mcmc, objectives
 from vaecourse.data import Dataset
+from vaecourse.distributions import Affine, ContinuousBernoulli, Implicit, InverseCDF, VonMises
 from vaecourse.model import Draw
 from vaecourse.training.anneal import Annealed
 from vaecourse.training.machinery.interrupts import Interrupt
@@ -103,6 +104,33 @@ def test_fixed_moves_with_the_model():
     prior = Fixed(td.MultivariateNormal(torch.zeros(2), torch.eye(2)))
     assert prior.double()().sample().dtype == torch.float64
     assert prior.to(META)().sample((3,)).is_meta
+
+
+# ------------------------------------------------------------------------------------------------ families
+
+ONES = torch.ones(4, device=META)
+FAMILIES = {
+    "ContinuousBernoulli": lambda: ContinuousBernoulli(logits=ONES),
+    "Implicit": lambda: Implicit(td.Normal(ONES, ONES, validate_args=False)),
+    "InverseCDF": lambda: InverseCDF(td.Normal(ONES, ONES, validate_args=False)),
+    "InverseCDF, cut": lambda: InverseCDF(td.Normal(ONES, ONES, validate_args=False), low=0.5),
+    "VonMises": lambda: VonMises(ONES, ONES),
+    "Affine": lambda: Affine(td.Normal(0.0, 1.0), ONES, torch.ones(4, 4, device=META).tril()),
+}
+# A factor and a concentration are looked at when they are made; a cut distribution is sampled in float64, on the CPU.
+FAMILIES_THAT_READ = {"Affine", "VonMises", "InverseCDF, cut"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family(name):
+    def use():
+        q = FAMILIES[name]()
+        z = q.rsample((3,)) if q.has_rsample else q.sample((3,))
+        return z, q.log_prob(z)
+
+    number, results = reads(use)
+    assert all(map(on_meta, results))
+    assert (number > 0) == (name in FAMILIES_THAT_READ), f"{number} numbers are read back"
 
 
 # ------------------------------------------------------------------------------------------------ objectives

@@ -69,12 +69,15 @@ class InverseCDF(td.Distribution):
     def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
         """Samples whose gradient reaches the base's parameters."""
         shape = self._extended_shape(sample_shape)
-        form = None if self._is_whole() else location_scale(self.base)
-        if form is None:
-            below, above = self._limits()
-            u = torch.rand(shape, dtype=above.dtype, device=above.device)
+        form = location_scale(self.base)
+        if self._is_whole() or form is None:
+            like = self._like()
+            u = torch.rand(shape, dtype=like.dtype, device=like.device)
+            if not self._is_whole():
+                below, above = self._limits()
+                u = below + u * (above - below)
             tiny = torch.finfo(u.dtype).eps
-            z = self.base.icdf((below + u * (above - below)).clamp(tiny, 1 - tiny / 2))
+            z = self.base.icdf(u.clamp(tiny, 1 - tiny / 2))
         else:
             cut = self._cut(form)
             u = torch.rand(shape, dtype=torch.float64).clamp(min=2**-53)
