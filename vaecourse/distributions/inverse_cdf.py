@@ -69,8 +69,8 @@ class InverseCDF(td.Distribution):
     def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
         """Samples whose gradient reaches the base's parameters."""
         shape = self._extended_shape(sample_shape)
-        form = location_scale(self.base)
-        if self._is_whole() or form is None:
+        form = None if self._is_whole() else location_scale(self.base)
+        if form is None:
             like = self._like()
             u = torch.rand(shape, dtype=like.dtype, device=like.device)
             if not self._is_whole():
