@@ -28,8 +28,8 @@ def load(
 ) -> Dataset:
     """Load one split of a data set under a named protocol.
 
-    Files are looked for in `$VAECOURSE_DATA`, then in the project's data/ folder, then downloaded; they are verified each
-    time they are read, and kept in memory, so that a second load costs a copy. In either folder they may lie in a
+    Files are looked for in `$VAECOURSE_DATA`, then in the project's data/ folder, then downloaded; they are verified
+    each time they are read, and kept in memory, so that a second load costs a copy. In either folder they may lie in a
     subfolder of the set's name or where other libraries keep them, and IDX files in another form (see the datasheets).
 
     Args:
