@@ -1,11 +1,12 @@
 """Batches that are more than x: labels, seen or withheld, and places; what goes with them through head and to."""
 
-import dataclasses
+from dataclasses import replace
 
 import pytest
 import torch
 
 from vaecourse import data
+from vaecourse.data.registry import registry
 
 
 def generator(seed=3):
@@ -74,6 +75,7 @@ def test_head_and_to_keep_what_goes_with_x(train):
     part = train.with_labels(100).with_index().head(150)
     assert len(part) == 150 and part.realise().index.tolist() == list(range(150))
     assert part.realise().y.sum() == 100 and part.head(40).realise().y.sum() == 40
+    assert part.realise().y.shape == (150, 10) and "100 of 150 labels" in part.label
     assert torch.equal(part.to("cpu").batch().y, part.batch().y) and part.to("cpu").indexed
     assert part.to("meta").observed.device == part.to("meta").batch(slice(2)).index.device == torch.device("meta")
     # The number of classes is that of the set, however few of them are left; so too for your own data.
@@ -95,7 +97,7 @@ def test_the_fingerprint_is_that_of_what_is_seen(train):
     assert len({part.fingerprint for part in unlike}) == len(unlike)
     changed = train.y.clone()
     changed[100] = (changed[100] + 1) % 10
-    other = dataclasses.replace(train, y=changed)
+    other = replace(train, y=changed)
     assert other.fingerprint == train.fingerprint and other.with_labels(100).fingerprint == unlike[3].fingerprint
     assert other.with_labels(101).fingerprint != unlike[4].fingerprint
     assert train.with_labels(100).fingerprint == train.with_labels(torch.arange(1197) < 100).fingerprint
@@ -113,6 +115,17 @@ def test_what_is_seen_must_be_a_number_or_a_mask(train, observed):
         train.with_labels(observed)
 
 
+def test_the_number_of_classes_is_the_registrys(monkeypatch):
+    """A split may lack a class, and labels that nobody gave are none: those of the Frey faces are all 0."""
+    for classes, size in ((10, 10), (12, 12)):
+        monkeypatch.setitem(registry(), "digits", replace(registry()["digits"], classes=classes))
+        assert data.load("digits", "test").with_labels().batch(slice(2)).y.shape == (2, size)
+    monkeypatch.setitem(registry(), "digits", replace(registry()["digits"], classes=0))
+    with pytest.raises(ValueError, match="with_labels needs labels, and digits has none"):
+        data.load("digits").with_labels()
+    assert [name for name, entry in registry().items() if entry.classes == 0] == ["digits", "freyfaces"]
+
+
 def test_labels_that_there_are_not():
     x = torch.zeros(4, 2, dtype=torch.uint8)
     with pytest.raises(ValueError, match="with_labels needs labels, and own has none"):
@@ -125,7 +138,7 @@ def test_labels_that_there_are_not():
 def test_every_visit_is_a_fresh_realisation(train):
     """Of one generator, as a training holds it: no epoch sees the binarisation of another, nor one batch another's."""
     for protocol in ("dynamic", "dequantised"):
-        part = dataclasses.replace(train, protocol=protocol)
+        part = replace(train, protocol=protocol)
         source, index = generator(), torch.arange(100)
         epochs = torch.stack([part.batch(index, source) for _ in range(4)])  # [4, 100, 64]
         inside = (train.x[:100] > 0) & (train.x[:100] < 16) if protocol == "dynamic" else train.x[:100] >= 0
@@ -134,6 +147,6 @@ def test_every_visit_is_a_fresh_realisation(train):
                 differ = (epochs[first] != epochs[second])[:, inside.any(0)].any(-1)
                 assert differ.all(), "a datum looks the same at two visits"
         # The same value of ink at two places is two coins, not one: rows of a batch share no noise.
-        same = dataclasses.replace(part, x=torch.full_like(train.x, 8))
+        same = replace(part, x=torch.full_like(train.x, 8))
         batch = same.batch(index, source)
         assert len(batch.unique(dim=0)) == 100

@@ -274,6 +274,13 @@ def test_a_bad_npz_is_refused_in_a_sentence(reader, case):
         files.add(registry()["mnist"], reader / "mnist.npz")
 
 
+def test_the_arrays_of_an_npz_are_unsigned_bytes(tmp_path):
+    """Signed ones would be the same bytes, and so the same checksum, under other numbers."""
+    write(tmp_path, {"mnist.npz": npz(**keras(x_train=keras()["x_train"].view(np.int8)))})
+    with pytest.raises(ValueError, match=r"holds int8 \(50, 28, 28\) as x_train, not an array of bytes"):
+        forms.idx_content(tmp_path / "mnist.npz", IMAGES)
+
+
 def test_a_pickle_is_never_loaded(reader, monkeypatch):
     import pickle
 
