@@ -62,7 +62,8 @@ class Annealed:
     def at(self, step: int) -> dict[str, Tensor]:
         """The values of one step, scalars: tensors, so that a compiled bound is not compiled again for each."""
         values = {name: function(step, self.num_steps) for name, function in self.functions.items()}
-        return {name: torch.as_tensor(value).to(self.like) for name, value in values.items()}
+        kind = dict(dtype=self.like.dtype, device=self.like.device)  # at once: by way of float32 it would lose digits
+        return {name: torch.as_tensor(value, **kind) for name, value in values.items()}
 
     def at_the_end(self) -> dict[str, Tensor]:
         """Those that the training ends with: validation uses them from the first epoch on."""
