@@ -4,8 +4,10 @@ import inspect
 import itertools
 import math
 import pkgutil
+from collections import defaultdict
 from functools import partial
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import torch
 import torch.distributions as td
 from cases import linear_gaussian_model, seeded, slots, z_scores
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 import vaecourse
 from vaecourse.distributions import Chain, Conditional, Given, frozen, frozen_module, has_jumps, sample_and_log_prob
@@ -20,7 +23,7 @@ from vaecourse.likelihoods import Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
-from vaecourse.priors import Fixed
+from vaecourse.priors import Fixed, StandardNormal
 
 SLOTS = slots()
 every_slot = pytest.mark.parametrize("name", SLOTS)
@@ -178,6 +181,39 @@ def test_autocast_reaches_the_networks_of_a_distribution():
     with torch.autocast("cpu", torch.bfloat16):
         z, log_q = sample_and_log_prob(q, (3,))
     assert z.dtype == torch.bfloat16 and log_q.dtype == torch.float32
+
+
+@pytest.mark.parametrize("through", ["both", "sample", "density"])
+def test_a_cache_hides_nothing_of_a_gradient(through):
+    """A transform with a cache gives back what it made its last value of, where it should invert with live parameters.
+
+    Where everything moves, the density of what one standard normal becomes does not depend on the shift.
+    """
+    gradients = []
+    for cache_size in (0, 1):
+        loc, scale = (torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in ([0.3, -0.2], [0.5, 2]))
+        shift = td.AffineTransform(loc, scale, event_dim=1, cache_size=cache_size)
+        q = td.TransformedDistribution(_normal(torch.zeros_like(loc), torch.ones_like(loc)), [shift])
+        torch.manual_seed(0)
+        _, log_q = sample_and_log_prob(q, (5,), through)
+        gradients.append(torch.autograd.grad(log_q.sum(), [loc, scale], allow_unused=True, materialize_grads=True))
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-12, atol=1e-12)
+
+
+def test_dropout_inside_a_distribution_scores_its_own_samples_or_is_refused():
+    """E p(z)/q(z) = 1 over q's samples, to 5 standard errors; with a second mask in the density it has no bound."""
+    second = nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    q = seeded(lambda: Chain(StandardNormal(1), DiagonalGaussian(second), (1, 1)))()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        z, log_q = sample_and_log_prob(q, (NUM_SAMPLES,))
+        weight = (td.Independent(td.Normal(torch.zeros_like(z), 0.5), 1).log_prob(z) - log_q).exp()
+    assert (weight.mean() - 1).abs() < 5 * weight.std() / math.sqrt(NUM_SAMPLES)
+    for through in ("sample", "density"):
+        with pytest.raises(ValueError, match="ChainDistribution runs a network with dropout whenever it is asked"):
+            sample_and_log_prob(q, (3,), through)
+    second.eval()
+    assert sample_and_log_prob(q, (3,), "sample")[0].shape == (3, 2)
 
 
 class Pushed(td.Distribution):
@@ -348,6 +384,46 @@ def test_frozen_refuses_functions(hide):
     q.hidden = hide(nn.Linear(2, 2))
     with pytest.raises(TypeError, match="must hold distributions, modules and tensors, and holds the function"):
         frozen(q)
+
+
+def test_frozen_refuses_what_hides_tensors():
+    """Objects of a kind that is not looked into, and compiled modules whose parameters Python does not see."""
+    q = _normal(torch.zeros(2), torch.ones(2))
+    for hidden in (SimpleNamespace(scale=torch.ones(2, requires_grad=True)), {torch.ones(2, requires_grad=True)}):
+        q.hidden = hidden
+        with pytest.raises(TypeError, match=f"and holds the {type(hidden).__name__} .* cannot be held constant"):
+            frozen(q)
+    with pytest.raises(TypeError, match="ScriptModule cannot be held constant"):
+        frozen_module(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)))
+
+
+def test_frozen_reaches_into_every_module():
+    """Computed weights, a bound method among the attributes, and what torch.compile puts in front of a module."""
+
+    class Own(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            self.own = super().forward
+            self.options = defaultdict(list, scale=[self.weight])
+
+        def forward(self, x):
+            return self.own(x) * self.options["scale"][0].sum()
+
+    compiled = nn.Linear(2, 2)
+    compiled.compile(backend="eager")
+    nets = [
+        Own(),
+        weight_norm(nn.Linear(2, 2)),
+        nn.LSTM(2, 2),
+        compiled,
+        torch.compile(nn.Linear(2, 2), backend="eager"),
+    ]
+    for net in nets:
+        result = frozen_module(net)(torch.ones(3, 2))
+        live = net(torch.ones(3, 2))
+        result, live = (part[0] if isinstance(part, tuple) else part for part in (result, live))
+        assert live.requires_grad and not result.requires_grad, net
+        assert torch.equal(result, live), net
 
 
 def test_frozen_leaves_the_functions_of_modules():

@@ -1,5 +1,7 @@
 """The gap ledger against quadrature, and its arithmetic."""
 
+from functools import partial
+
 import pytest
 import torch
 from cases import linear_gaussian_model, neural_model, seeded
@@ -146,7 +148,20 @@ def test_bad_arguments():
     model = neural_model()
     with pytest.raises(ValueError, match=r"log_px must have one number per datum, \[8\], and has shape \[3\]"):
         gap_ledger(model, X, torch.zeros(3))
-    with pytest.raises(ValueError, match="families must name"):
+    with pytest.raises(ValueError, match="families must be one or more"):
         gap_ledger(model, X, torch.zeros(8), ())
     with pytest.raises(ValueError, match="num_samples must be at least 2, and is 1"):
         gap_ledger(model, X, torch.zeros(8), num_samples=1)
+
+
+def test_families_may_be_functions_and_need_names_of_their_own(neural):
+    """Two rows of one name would be one, and the approximation gap that of the wrong family."""
+    model, ledger = neural
+    few = dict(num_samples=10, num_steps=3)
+    bounds = gap_ledger(model, X, ledger.log_px, (diagonal, partial(full)), **few).bounds
+    assert list(bounds) == ["best full q", "best diagonal q", "encoder"]
+    for families in ((lambda q: diagonal(q), lambda q: full(q)), ("diagonal", diagonal), (), "full"):
+        with pytest.raises(ValueError, match="families must be one or more in a sequence, of different names, and are"):
+            gap_ledger(model, X, ledger.log_px, families, **few)
+    with pytest.raises(ValueError, match="x must hold at least one datum"):
+        gap_ledger(model, X[:0], ledger.log_px[:0], **few)

@@ -130,4 +130,14 @@ def test_a_state_without_mass_counts_as_nothing():
     """q = (1, 0): the log-weight of the second state is infinite, and its mass zero."""
     draw, _ = all_tuples(two_state((1.0, 0.0)), 1)
     draw = Draw(*(part.transpose(0, 1) for part in draw))
-    assert elbo(draw, draw.log_qz_x).item() == pytest.approx(math.log(0.3), abs=1e-12)
+    for objective in (elbo, iwae, lambda d, m: renyi(d, 0.5, m), lambda d, m: renyi(d, 2.0, m)):
+        assert objective(draw, draw.log_qz_x).item() == pytest.approx(math.log(0.3), abs=1e-12)
+
+
+def test_masses_have_a_row_for_each_sample():
+    """[S] against [S, B] would be read as masses of the data, wherever there are as many of them as samples."""
+    draw = neural_model().draw(torch.ones(2, 3, dtype=torch.float64), 2)
+    for wrong in (torch.zeros(2), torch.zeros(1, 2), torch.zeros(())):
+        for objective in (elbo, iwae):
+            with pytest.raises(ValueError, match=r"log_mass must be \[2, B\] or \[2, 1\], and has shape"):
+                objective(draw, wrong.double())

@@ -2,7 +2,8 @@
 
 Each is an unbiased estimate of a lower bound on log p(x) (beta_elbo with beta < 1 and renyi with alpha < 0 excepted).
 An average over samples is even, unless ``log_mass`` [S, B] or [S, 1] says how much of q each sample stands for: the
-states of an enumeration, the nodes of a quadrature rule, strata. It is the logarithm of weights that sum to one over S.
+states of an enumeration, the nodes of a quadrature rule, strata. It is the logarithm of weights that sum to one over S;
+a sample of no mass, -inf, counts as nothing, whatever its densities.
 """
 
 from __future__ import annotations
@@ -93,10 +94,10 @@ def renyi(draw: Draw, alpha: float, log_mass: Tensor | None = None) -> Tensor:
 
 
 def _mean(values: Tensor, log_mass: Tensor | None) -> Tensor:
-    """The average of values [S, B] over samples, [B]; where a sample has no mass it counts as nothing, even at -inf."""
+    """The average of values [S, B] over samples, [B]."""
     if log_mass is None:
         return values.mean(0)
-    mass = log_mass.exp()
+    mass = _checked(log_mass, values).exp()
     return (mass * values.masked_fill(mass == 0, 0.0)).sum(0)
 
 
@@ -104,4 +105,12 @@ def _log_mean_exp(values: Tensor, log_mass: Tensor | None) -> Tensor:
     """The logarithm of the average of exp(values), [B], for values [S, B]."""
     if log_mass is None:
         return values.logsumexp(0) - math.log(len(values))
-    return (values + log_mass).logsumexp(0)
+    return (_checked(log_mass, values) + values.masked_fill(log_mass == -math.inf, 0.0)).logsumexp(0)
+
+
+def _checked(log_mass: Tensor, values: Tensor) -> Tensor:
+    """The log_mass, if it has one row for each sample: one of shape [S] would be read as one of the data."""
+    if log_mass.ndim != values.ndim or len(log_mass) != len(values):
+        size = len(values)
+        raise ValueError(f"log_mass must be [{size}, B] or [{size}, 1], and has shape {list(log_mass.shape)}")
+    return log_mass

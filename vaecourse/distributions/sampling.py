@@ -7,6 +7,7 @@ be neither held constant nor told apart after a change.
 from __future__ import annotations
 
 import copy
+import types
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 Through = Literal["both", "sample", "density"]
 
+_DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _OWN = {"both": "rsample_and_log_prob", "sample": "rsample_and_path_log_prob"}
 
 
@@ -43,7 +45,8 @@ def sample_and_log_prob(
         ``z`` of shape [S, B, L] and ``log q(z)`` of shape [S, B], in nats.
 
     Raises:
-        ValueError: through is none of these, or "sample" without a reparameterised sampler.
+        ValueError: through is none of these, or "sample" without a reparameterised sampler; or the distribution runs a
+            network with dropout, of which the density would not be that of the samples.
 
     Example:
         >>> loc = torch.zeros(2, requires_grad=True)
@@ -58,15 +61,28 @@ def sample_and_log_prob(
             f'through="sample" needs a distribution with rsample, and {type(distribution).__name__} has none'
         )
     shape = torch.Size(shape)
+    if through != "both" or not (distribution.has_rsample and hasattr(distribution, _OWN["both"])):
+        _refuse_dropout(distribution)
     if through == "density" or not distribution.has_rsample:
         with full_precision_arithmetic(distribution):
             z = distribution.sample(shape)
-            return z, distribution.log_prob(z)
+            # As another object: a transform with a cache would give back what it made z of, as a constant.
+            return z, distribution.log_prob(z.detach())
     if hasattr(distribution, _OWN[through]):
         return getattr(distribution, _OWN[through])(shape)
     with full_precision_arithmetic(distribution):
         z = distribution.rsample(shape)
         return z, (frozen(distribution) if through == "sample" else distribution).log_prob(z)
+
+
+def _refuse_dropout(distribution: td.Distribution) -> None:
+    """Refuse a distribution that is another one each time it is asked, where the sample and its density ask it."""
+    modules = (part for part in _parts(distribution) if isinstance(part, nn.Module))
+    if any(isinstance(layer, _DROPOUT) and layer.training and layer.p > 0 for m in modules for layer in m.modules()):
+        raise ValueError(
+            f"{type(distribution).__name__} runs a network with dropout whenever it is asked, so that its samples and "
+            "their density would be of two distributions: leave the dropout to networks that run before it is made"
+        )
 
 
 def log_prob(distribution: td.Distribution, value: Tensor) -> Tensor:
@@ -148,25 +164,41 @@ def _mapped(value: Any, function: Callable[[Tensor], Tensor], seen: dict[int, An
         return seen[id(value)]
     if isinstance(value, Tensor):
         result = seen[id(value)] = function(value)
+    elif isinstance(value, torch.jit.ScriptModule):
+        raise TypeError("a ScriptModule cannot be held constant: its parameters are out of Python's reach")
+    elif isinstance(value, nn.Module) and "_orig_mod" in value._modules:  # compiled: it would run the original
+        result = _mapped(value._modules["_orig_mod"], function, seen, functions)
     elif isinstance(value, (td.Distribution, td.Transform, nn.Module)):
-        result = seen[id(value)] = copy.copy(value)
+        result = seen[id(value)] = object.__new__(type(value))
         functions = isinstance(value, nn.Module)
-        parts = value.__dict__.items()
-        result.__dict__ = {name: _mapped(part, function, seen, functions) for name, part in parts}
+        parts = {name: part for name, part in vars(value).items() if name != "_compiled_call_impl"}
+        result.__dict__ = {name: _mapped(part, function, seen, functions) for name, part in parts.items()}
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
         result = type(value)(*(_mapped(part, function, seen, functions) for part in value))
     elif isinstance(value, (list, tuple)):
         result = type(value)(_mapped(part, function, seen, functions) for part in value)
     elif isinstance(value, dict):
-        result = type(value)((name, _mapped(part, function, seen, functions)) for name, part in value.items())
+        result = copy.copy(value)
+        result.update({name: _mapped(part, function, seen, functions) for name, part in value.items()})
     elif isinstance(value, weakref.ref):  # a transform's own inverse: forgotten, or it would lead back to live tensors
         result = None
-    elif callable(value) and not isinstance(value, type) and not functions:
+    elif functions and isinstance(value, types.MethodType):  # of a module, which may be this one or another
+        result = types.MethodType(value.__func__, _mapped(value.__self__, function, seen, functions))
+    elif not functions and not isinstance(value, type) and (callable(value) or _hides_tensors(value)):
+        kind = "function" if callable(value) else type(value).__name__
         raise TypeError(
-            f"a distribution must hold distributions, modules and tensors, and holds the function {value!r}, "
+            f"a distribution must hold distributions, modules and tensors, and holds the {kind} {value!r}, "
             f"whose parameters cannot be held constant"
         )
     else:
         result = value
     seen[id(value)] = result
     return result
+
+
+def _hides_tensors(value: Any) -> bool:
+    """Whether an object of another kind has tensors, or what holds them, among its attributes or members."""
+    if isinstance(value, td.constraints.Constraint):  # bounds of a support, of which no density is made
+        return False
+    parts = value if isinstance(value, (set, frozenset)) else getattr(value, "__dict__", {}).values()
+    return any(isinstance(part, (Tensor, td.Distribution, td.Transform, nn.Module)) for part in parts)

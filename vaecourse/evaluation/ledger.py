@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import torch
@@ -90,7 +91,8 @@ def gap_ledger(
         model: with a Gaussian q(z|x) that can be reparameterised; it is not changed.
         x: data of shape [B, D], one realisation of the protocol.
         log_px: log p(x) in nats, [B]: exact, or a good estimate, whose error enters the approximation gap.
-        families: as for :func:`~vaecourse.inference.optimise_posteriors`, from the encoder's own to the richest.
+        families: as for :func:`~vaecourse.inference.optimise_posteriors`, from the encoder's own to the richest; the
+            rows bear their names, so that functions need different ones.
         num_samples: samples per datum that each bound is estimated from.
         num_steps: of the local optimisation in each family.
         chunk_size: how many (sample, datum) pairs are decoded at once; it bounds the memory.
@@ -99,23 +101,35 @@ def gap_ledger(
 
     Returns:
         The :class:`GapLedger`.
+
+    Raises:
+        ValueError: log_px has another shape, x is empty, or two families have one name.
     """
     if log_px.shape != (len(x),):
         raise ValueError(f"log_px must have one number per datum, [{len(x)}], and has shape {list(log_px.shape)}")
-    if not families:
-        raise ValueError("families must name at least the encoder's own family")
+    names = [_name(family) for family in families]
+    if isinstance(families, str) or not names or len(set(names)) < len(names):
+        raise ValueError(f"families must be one or more in a sequence, of different names, and are {families!r}")
+    if len(x) == 0:
+        raise ValueError("x must hold at least one datum, and is empty")
     model = LatentVariableModel(model.prior, model.likelihood, model.posterior, chunk_size)
     with torch.no_grad():
         q = model.posterior(x)
     rows = {"encoder": _bound(model, x, q, num_samples, seed)}
-    for family in families:
+    for name, family in zip(names, families):
         fit = optimise_posteriors(model, x, family, start=q, num_steps=num_steps, seed=seed + 1, progress=progress)
         q = fit.q
-        name = getattr(family, "__name__", family)
         rows[f"best {name} q"] = _bound(model, x, q, num_samples, seed)
     rows = dict(reversed(rows.items()))
     bounds, noise = ({name: row[k] for name, row in rows.items()} for k in (0, 1))
     return GapLedger(log_px, bounds, noise)
+
+
+def _name(family: Family) -> str:
+    """What a row of the ledger calls a family: of a partial, the name of its function."""
+    while isinstance(family, partial):
+        family = family.func
+    return getattr(family, "__name__", str(family))
 
 
 @torch.no_grad()
