@@ -68,6 +68,7 @@ def test_each_family_starts_where_the_poorer_one_ended():
             made.append(make(q))
             return made[-1]
 
+        start.__name__ = make.__name__
         return start
 
     gap_ledger(model, X, quadrature(model, X).log_px, (family(diagonal), family(full)), num_samples=4, num_steps=5)
