@@ -300,7 +300,8 @@ class Steps(td.Uniform):
 
 class StepPrior(Conditional):
     def forward(self, c=None):
-        return td.Independent(Steps(torch.full((1,), -50.0, dtype=F64), 50.0, validate_args=False), 1)
+        shape = (1,) if c is None else (len(c), 1)
+        return td.Independent(Steps(torch.full(shape, -50.0, dtype=F64), 50.0, validate_args=False), 1)
 
 
 @pytest.mark.parametrize("name", ["pathwise", "stl", "dreg"])
