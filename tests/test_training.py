@@ -18,15 +18,15 @@ from vaecourse import data
 from vaecourse.data import Dataset
 from vaecourse.distributions import Conditional
 from vaecourse.em.ppca import ProbabilisticPCA
-from vaecourse.estimators import analytic_kl, pathwise, stl
+from vaecourse.estimators import analytic_kl, gumbel_softmax, pathwise, stl
 from vaecourse.exact import linear_gaussian, linear_gaussian_marginal
 from vaecourse.likelihoods import Bernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP, LeadingDims
 from vaecourse.objectives import beta_elbo
 from vaecourse.posteriors import DiagonalGaussian
-from vaecourse.priors import StandardNormal
-from vaecourse.training import fit, ramp
+from vaecourse.priors import Categorical, StandardNormal
+from vaecourse.training import cosine, fit, ramp
 from vaecourse.training.machinery.weights import read
 
 
@@ -249,7 +249,7 @@ def test_average_is_validated_and_kept(offset):
 
 
 def test_annealing_hands_the_bound_its_values(offset):
-    """A ramp over four steps of six; validation has the values of the end from the first epoch on."""
+    """A ramp over four steps of six; validation has the values of the last step from the first epoch on."""
     seen = {True: [], False: []}
 
     def bound(model, x, beta=1.0, temperature=None):
@@ -261,7 +261,23 @@ def test_annealing_hands_the_bound_its_values(offset):
     temperatures = pytest.approx([1 - step / 6 for step in range(6)], abs=1e-6)
     assert [beta for beta, _ in seen[True]] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     assert [temperature for _, temperature in seen[True]] == temperatures
-    assert seen[False] == [(1.0, 0.0)] * 3
+    assert seen[False] == [(1.0, pytest.approx(1 / 6, abs=1e-6))] * 3
+
+
+def test_a_temperature_that_falls_to_zero_is_never_zero():
+    """The cosine ends at zero after the last step, where a relaxation has no value."""
+    torch.manual_seed(0)
+    model = LatentVariableModel(Categorical(torch.zeros(3)), Bernoulli(nn.Linear(3, 3)), Categorical(nn.Linear(3, 3)))
+    anneal = {"temperature": cosine}
+    history = fit(model, gumbel_softmax, binary(), valid=binary(20, 1), num_epochs=2, anneal=anneal, progress=False)
+    assert math.isfinite(history.records[-1]["valid_bound"])
+
+
+@pytest.mark.parametrize("value", [None, "1", [1.0], torch.ones(60), math.nan, math.inf, {}], ids=str)
+def test_what_is_annealed_is_a_number(value):
+    """A vector as long as the batch would weigh each datum otherwise, without a word."""
+    with pytest.raises(ValueError, match=r"anneal must give one finite number at every step; 'beta' is .* at step \d"):
+        fitted(partial(pathwise, objective=beta_elbo), anneal={"beta": lambda step, num_steps: value})
 
 
 def test_annealing_fits_the_estimators_of_the_package():

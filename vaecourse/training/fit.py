@@ -85,7 +85,7 @@ def fit(
             final model use the average.
         anneal: what changes by plan, name to ``(step, num_steps) -> value``; the bound is called with it by keyword, as
             in ``anneal={"beta": ramp(1000)}`` for ``partial(pathwise, objective=beta_elbo)``. Validation uses the
-            values that the training ends with.
+            values of the last step.
         monitor: what is measured after each epoch besides the bound, ``(model, *batch) -> {name: [B]}``; each name
             becomes a column of the history, the mean over the data. None for nothing.
         patience: stop after this many epochs without a better validation bound, or None.
