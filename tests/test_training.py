@@ -347,11 +347,22 @@ def test_a_posterior_without_a_density_can_be_trained():
         ({"bound": torch.zeros(20)}, "monitor must not use the names epoch, bound, .*, and returns 'bound'"),
         ({"ink": torch.zeros(())}, r"monitor must return one number per datum, of shape \[20\], for 'ink': \[\]"),
         ({"ink": 0.5}, r"monitor must return one number per datum, of shape \[20\], for 'ink': float"),
+        (None, "monitor must return a dictionary of names to numbers per datum, and returns None"),
+        ({1: torch.zeros(20)}, "monitor must return a dictionary of names to numbers per datum, and returns {1: "),
     ],
 )
 def test_bad_monitors_are_refused(returned, words):
     with pytest.raises(ValueError, match=words):
         fitted(valid=binary(20, 1), monitor=lambda model, x: returned)
+
+
+def test_a_monitor_that_measures_a_part_of_the_data_is_refused():
+    """Of ones on the first thousand of 1500 data the mean would be told as 0.667."""
+    ones = lambda model, x: {"ones": torch.ones(len(x))} if len(x) == 1000 else {}  # noqa: E731
+    with pytest.raises(
+        ValueError, match="monitor must return the same names for all data; returns valid_bound, ones, "
+    ):
+        fitted(valid=binary(1500, 1), monitor=ones)
 
 
 class Labelled(NamedTuple):
