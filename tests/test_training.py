@@ -18,7 +18,7 @@ from vaecourse import data
 from vaecourse.data import Dataset
 from vaecourse.distributions import Conditional
 from vaecourse.em.ppca import ProbabilisticPCA
-from vaecourse.estimators import analytic_kl, gumbel_softmax, pathwise, stl
+from vaecourse.estimators import NVIL, analytic_kl, gumbel_softmax, pathwise, stl
 from vaecourse.exact import linear_gaussian, linear_gaussian_marginal
 from vaecourse.likelihoods import Bernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
@@ -528,6 +528,21 @@ def test_validation_that_is_no_number_is_refused():
 def test_a_bound_that_is_averaged_already_is_refused():
     with pytest.raises(ValueError, match=r"bound must return one number per datum, of shape \[60\], and returns \[\]"):
         fit(neural_model().float(), lambda model, x: pathwise(model, x).mean(), binary(), num_epochs=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [
+        (partial(NVIL(nn.Linear(3, 1)), num_samples=3), "bound must be the module itself .* is a partial of a NVIL"),
+        (lambda model, x: None, r"bound must return one number per datum, of shape \[60\], and returns NoneType"),
+        (lambda model, x: torch.zeros(len(x)), "bound must have a gradient by the trained parameters"),
+    ],
+    ids=["partial of a module", "nothing", "constant"],
+)
+def test_bad_bounds(bound, words):
+    """The network of a partial would be neither trained nor saved, and the gradient only noisier for it."""
+    with pytest.raises(ValueError, match=words):
+        fit(neural_model().float(), bound, binary(), num_epochs=1, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,13 +16,18 @@ from vaecourse.model import LatentVariableModel
 AT_ONCE = 10_000  # data held in memory as the likelihood scores them
 
 
-def check(train: Dataset, valid: Dataset | None, **settings: Any) -> None:
+def check(bound: Callable, train: Dataset, valid: Dataset | None, **settings: Any) -> None:
     """Refuse settings of :func:`~vaecourse.training.fit` that make no sense.
 
     Raises:
         TypeError: train or valid is no data set.
         ValueError: naming the argument, what it is and what is allowed.
     """
+    if isinstance(bound, partial) and isinstance(bound.func, nn.Module):
+        raise ValueError(
+            f"bound must be the module itself for its parameters to be trained, and is a partial of a "
+            f"{type(bound.func).__name__}: give it its settings when it is made"
+        )
     check_dataset(train, "train")
     if valid is not None:
         check_dataset(valid, "valid")
