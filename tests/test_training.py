@@ -20,10 +20,11 @@ from vaecourse.distributions import Conditional
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.estimators import NVIL, analytic_kl, gumbel_softmax, pathwise, stl
 from vaecourse.exact import linear_gaussian, linear_gaussian_marginal
+from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import Bernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP, LeadingDims
-from vaecourse.objectives import beta_elbo
+from vaecourse.objectives import beta_elbo, elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import Categorical, StandardNormal
 from vaecourse.training import cosine, fit, ramp
@@ -584,6 +585,20 @@ def test_data_that_do_not_fit_the_likelihood_are_refused():
         fit(model, pathwise, counts(), num_epochs=1, progress=False)
     with pytest.raises(ValueError, match="x has 3 dimensions, and the likelihood scores 6"):
         fit(model, pathwise, binary(), num_epochs=1, progress=False)
+
+
+def test_a_q_per_datum_needs_to_know_the_datum():
+    """In one batch with all data their numbers agree, and every row of the table would be fitted to any of the data."""
+    model = neural_model().float()
+    model.posterior = PerDatum(DiagonalGaussian(nn.Identity()), torch.zeros(60, 2))
+    with pytest.raises(ValueError, match=r"train must have the places of its data in a batch, train.with_index\(\)"):
+        fit(model, pathwise, binary(), num_epochs=1, progress=False)
+
+    def bound(model, x, index):
+        return elbo(model.draw(x, q=model.posterior(x, index)))
+
+    fit(model, bound, binary().with_index(), num_epochs=1, monitor=None, progress=False)
+    assert (model.posterior.rows != 0).all()
 
 
 @pytest.mark.parametrize("made", [torch.zeros(4, 3), torch.zeros(4, 3).numpy(), [[0.0, 1.0, 1.0]]], ids=type)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from vaecourse.data import Dataset, check_dataset, comparable
+from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
 
@@ -91,10 +92,16 @@ def check_data(model: LatentVariableModel, train: Dataset, valid: Dataset | None
     """Hold every datum against the likelihood, before the first step.
 
     Raises:
-        ValueError: the likelihood gives some datum no density, or train and valid do not go together.
+        ValueError: the likelihood gives some datum no density, train and valid do not go together, or a posterior per
+            datum cannot know which datum it is asked about.
     """
     if valid is not None:
         comparable(train, valid)
+    if train.observed is None and not train.indexed and any(isinstance(part, PerDatum) for part in model.modules()):
+        raise ValueError(
+            "train must have the places of its data in a batch, train.with_index(), for a q per datum: "
+            "the data come in another order in every epoch"
+        )
     training = model.training
     model.eval()  # a layer that looks at its whole batch has a batch of one here
     try:
