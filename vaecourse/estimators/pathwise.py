@@ -99,6 +99,12 @@ def reparameterised_q(model: LatentVariableModel, x: Tensor, num_samples: int, e
             f"{estimator} needs a q(z|x) that can be reparameterised, and {type(q).__name__} cannot: "
             "its gradient would silently leave out how q's parameters move the samples"
         )
+    base = q.base_dist if isinstance(q, td.Independent) else q
+    if isinstance(base, td.OneHotCategoricalStraightThrough):
+        raise ValueError(
+            f"{estimator} needs a q(z|x) whose samples move with its parameters, and those of {type(base).__name__} "
+            "jump: its gradient is biased, for which there is the estimator straight_through"
+        )
     return q
 
 
