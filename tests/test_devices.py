@@ -27,6 +27,12 @@ META = torch.device("meta")
 aten = torch.ops.aten
 
 
+@pytest.fixture(autouse=True)
+def checks_of_torch(monkeypatch):
+    """torch.compile, once used in a process, turns off its distributions' checks, which read values."""
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", True)
+
+
 class Reads(TorchDispatchMode):
     """Counts what is read back from the meta device, giving ones; refuses operations that mix it with the CPU."""
 

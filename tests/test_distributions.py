@@ -183,6 +183,37 @@ def test_autocast_reaches_the_networks_of_a_distribution():
     assert z.dtype == torch.bfloat16 and log_q.dtype == torch.float32
 
 
+def test_layers_of_a_chain_stand_from_the_top_down_whatever_is_drawn_first():
+    """Three layers of sizes 1, 2 and 3, drawn from the bottom up: each by hand from the parts of z."""
+    middle = seeded(lambda: Chain(gaussian(4, 3), gaussian(3, 2), (2, 3), top_first=False))
+    chain = Chain(middle, seeded(lambda: gaussian(5, 1)), (1, 5), top_first=False)
+    x = torch.randn(6, 4, dtype=torch.float64)
+    z, log_q = sample_and_log_prob(chain(x), (3,))
+    bottom, above = z[..., 3:], z[..., 1:]
+    by_hand = [chain.second(above).log_prob(z[..., :1]), middle.second(bottom).log_prob(z[..., 1:3])]
+    by_hand.append(middle.first(x).log_prob(bottom))
+    torch.testing.assert_close(chain(x).log_probs(z), torch.stack(by_hand))
+    torch.testing.assert_close(log_q, sum(by_hand))
+
+
+def test_a_chain_of_independent_layers():
+    """A layer that does not look at what was drawn before it has samples of its own beside every one of them."""
+    prior = Chain(StandardNormal(1), StandardNormal(2), (1, 2))
+    z, log_p = sample_and_log_prob(prior().expand((5,)), (4,))
+    assert z.shape == (4, 5, 3) and len(z.reshape(-1).unique()) == z.numel()
+    torch.testing.assert_close(log_p, StandardNormal(3)().log_prob(z))
+
+
+def test_sizes_of_a_chain_are_checked():
+    """(1, 2) for parts of 3 and 2: the density would broadcast the first dimension over all three."""
+    with pytest.raises(ValueError, match=r"sizes must be .* and is \(1, 2\) where the one that is drawn first has 3"):
+        Chain(StandardNormal(3), gaussian(1, 2), (1, 2))()
+
+
+def gaussian(size, dim):
+    return DiagonalGaussian(MLP(size, (4,), 2 * dim))
+
+
 @pytest.mark.parametrize("through", ["both", "sample", "density"])
 def test_a_cache_hides_nothing_of_a_gradient(through):
     """A transform with a cache gives back what it made its last value of, where it should invert with live parameters.

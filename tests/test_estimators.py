@@ -17,7 +17,7 @@ from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.objectives import beta_elbo, iwae, renyi
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
-from vaecourse.priors import MixtureOfGaussians, StandardNormal
+from vaecourse.priors import Categorical, MixtureOfGaussians, StandardNormal
 
 F64 = torch.float64
 ESTIMATORS = {"pathwise": pathwise, "analytic_kl": analytic_kl, "stl": stl}
@@ -292,6 +292,19 @@ def test_posterior_is_called_once(name):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("name", REPARAMETERISED)
+def test_a_discrete_q_that_claims_rsample_is_refused(name):
+    """torch's straight-through one-hot has an rsample, whose gradient is that of another function."""
+
+    class StraightThrough(Conditional):
+        def forward(self, c=None):
+            return td.OneHotCategoricalStraightThrough(logits=c, validate_args=False)
+
+    model = LatentVariableModel(Categorical(torch.zeros(3).double()), Bernoulli(nn.Linear(3, 3)), StraightThrough())
+    with pytest.raises(ValueError, match="whose samples move with its parameters, and those of OneHotCategoricalStr"):
+        REPARAMETERISED[name](model.double(), torch.ones(2, 3, dtype=F64))
+
+
 class Steps(td.Uniform):
     """A density with jumps, at both ends of its support."""
 
@@ -300,7 +313,8 @@ class Steps(td.Uniform):
 
 class StepPrior(Conditional):
     def forward(self, c=None):
-        return td.Independent(Steps(torch.full((1,), -50.0, dtype=F64), 50.0, validate_args=False), 1)
+        shape = (1,) if c is None else (len(c), 1)
+        return td.Independent(Steps(torch.full(shape, -50.0, dtype=F64), 50.0, validate_args=False), 1)
 
 
 @pytest.mark.parametrize("name", ["pathwise", "stl", "dreg"])

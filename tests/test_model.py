@@ -2,16 +2,20 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.distributions as td
 from cases import in_chunks, linear_gaussian_model, neural_model, two_state, z_scores
 from torch import nn
 
-from vaecourse.estimators import analytic_kl, pathwise, stl
-from vaecourse.exact import linear_gaussian_marginal
+from vaecourse.estimators import analytic_kl, gumbel_softmax, pathwise, rao_blackwellised, score_function, stl, vimco
+from vaecourse.evaluation import importance_log_likelihood
+from vaecourse.exact import linear_gaussian_marginal, quadrature
+from vaecourse.flows import Flow, Permutation
 from vaecourse.model import LatentVariableModel
 from vaecourse.objectives import iwae
+from vaecourse.priors import StandardNormal
 
 
 def test_draw_holds_the_three_log_densities():
@@ -134,3 +138,43 @@ def test_chunks_of_a_random_decoder_repeat_their_noise():
 def test_chunk_size_is_checked():
     with pytest.raises(ValueError, match="chunk_size must be at least 1, or None, and is 0"):
         in_chunks(neural_model(), 0).draw(torch.ones(2, 3, dtype=torch.float64))
+
+
+def test_num_samples_is_a_whole_number():
+    """Labels in the third place of an estimator are not taken for a number of samples, even where there is one."""
+    model, x = neural_model(), torch.ones(1, 3, dtype=torch.float64)
+    for wrong in (2.0, "2", None, True, torch.tensor(2), torch.tensor([2]), torch.ones(1, 10)):
+        for estimator in (pathwise, analytic_kl, score_function, vimco):
+            with pytest.raises(ValueError, match="num_samples must be a whole number, and is"):
+                estimator(model, x, wrong)
+    assert pathwise(model, x, np.int64(2)).shape == (1,)
+
+
+def test_a_q_that_is_not_one_per_datum_is_refused():
+    """With as many samples as data, one distribution for all would give numbers, each of another pair."""
+    model = neural_model()
+    x = torch.ones(4, 3, dtype=torch.float64)
+    for q in (model.prior(), model.posterior(x[:3]), model.posterior(x[None])):
+        with pytest.raises(ValueError, match=r"q\(z\|x\) must have batch shape \[4\], one distribution per datum"):
+            model.draw(x, 4, q=q)
+    with pytest.raises(ValueError, match=r"must have batch shape \[3\], one distribution per datum of x \[3\]"):
+        pathwise(model, x[0])
+
+
+def test_the_prior_may_stand_for_the_posterior():
+    """Importance sampling from the prior: within 5 standard errors of quadrature; 0.08 is that of 4000 weights."""
+    model = neural_model()
+    x = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
+    for posterior in (StandardNormal(1), Flow(StandardNormal(1), Permutation(1))):
+        model.posterior = posterior.double()
+        torch.manual_seed(0)
+        log_px, ess = importance_log_likelihood(model, x, 4000)
+        assert ((log_px - quadrature(model, x).log_px).abs() < 5 / ess.sqrt()).all()
+
+
+def test_a_model_without_posterior_says_so():
+    model, x = neural_model(), torch.ones(2, 3, dtype=torch.float64)
+    model.posterior = None
+    for estimator in (pathwise, analytic_kl, score_function, rao_blackwellised, gumbel_softmax):
+        with pytest.raises(ValueError, match="this model has no posterior: pass the distribution to draw from as q"):
+            estimator(model, x, 2)

@@ -7,7 +7,7 @@ import torch
 from cases import seeded
 from torch import nn
 
-from vaecourse.priors import Categorical, FactorisedBernoulli, MixtureOfGaussians, StandardNormal
+from vaecourse.priors import Categorical, FactorisedBernoulli, Fixed, MixtureOfGaussians, StandardNormal
 
 
 def test_standard_normal_at_its_mode():
@@ -20,9 +20,13 @@ def test_standard_normal_has_no_parameters_and_takes_the_models_dtype():
     assert prior().sample().dtype == torch.float64
 
 
-def test_priors_ignore_the_context():
-    for prior in (StandardNormal(2), MixtureOfGaussians(3, 2)):
-        assert prior(torch.ones(7, 4)).batch_shape == torch.Size()
+def test_priors_read_nothing_of_a_context_but_its_batch():
+    """As a q of every datum or a layer of a chain they have samples for each, not one for all."""
+    for prior in (StandardNormal(2), MixtureOfGaussians(3, 2), Fixed(MixtureOfGaussians(3, 2)())):
+        assert prior().batch_shape == torch.Size() and prior(torch.ones(5, 7, 4)).batch_shape == (5, 7)
+        z = prior(torch.ones(7, 4)).sample()
+        assert z.shape == (7, 2) and len(z.unique(dim=0)) == 7
+        torch.testing.assert_close(prior(torch.ones(7, 4)).log_prob(z), prior().log_prob(z))
 
 
 def test_mixture_by_hand():

@@ -18,15 +18,16 @@ from vaecourse import data
 from vaecourse.data import Dataset
 from vaecourse.distributions import Conditional
 from vaecourse.em.ppca import ProbabilisticPCA
-from vaecourse.estimators import analytic_kl, pathwise, stl
+from vaecourse.estimators import NVIL, analytic_kl, gumbel_softmax, pathwise, stl
 from vaecourse.exact import linear_gaussian, linear_gaussian_marginal
+from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import Bernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP, LeadingDims
-from vaecourse.objectives import beta_elbo
+from vaecourse.objectives import beta_elbo, elbo
 from vaecourse.posteriors import DiagonalGaussian
-from vaecourse.priors import StandardNormal
-from vaecourse.training import fit, ramp, rate_and_distortion
+from vaecourse.priors import Categorical, StandardNormal
+from vaecourse.training import cosine, fit, ramp, rate_and_distortion
 from vaecourse.training.machinery.weights import read
 
 
@@ -256,7 +257,7 @@ def test_average_is_validated_and_kept(offset, valid):
 
 
 def test_annealing_hands_the_bound_its_values(offset):
-    """A ramp over four steps of six; validation has the values of the end from the first epoch on."""
+    """A ramp over four steps of six; validation has the values of the last step from the first epoch on."""
     seen = {True: [], False: []}
 
     def bound(model, x, beta=1.0, temperature=None):
@@ -268,7 +269,23 @@ def test_annealing_hands_the_bound_its_values(offset):
     temperatures = pytest.approx([1 - step / 6 for step in range(6)], abs=1e-6)
     assert [beta for beta, _ in seen[True]] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     assert [temperature for _, temperature in seen[True]] == temperatures
-    assert seen[False] == [(1.0, 0.0)] * 3
+    assert seen[False] == [(1.0, pytest.approx(1 / 6, abs=1e-6))] * 3
+
+
+def test_a_temperature_that_falls_to_zero_is_never_zero():
+    """The cosine ends at zero after the last step, where a relaxation has no value."""
+    torch.manual_seed(0)
+    model = LatentVariableModel(Categorical(torch.zeros(3)), Bernoulli(nn.Linear(3, 3)), Categorical(nn.Linear(3, 3)))
+    anneal = {"temperature": cosine}
+    history = fit(model, gumbel_softmax, binary(), valid=binary(20, 1), num_epochs=2, anneal=anneal, progress=False)
+    assert math.isfinite(history.records[-1]["valid_bound"])
+
+
+@pytest.mark.parametrize("value", [None, "1", [1.0], torch.ones(60), math.nan, math.inf, {}], ids=str)
+def test_what_is_annealed_is_a_number(value):
+    """A vector as long as the batch would weigh each datum otherwise, without a word."""
+    with pytest.raises(ValueError, match=r"anneal must give one finite number at every step; 'beta' is .* at step \d"):
+        fitted(partial(pathwise, objective=beta_elbo), anneal={"beta": lambda step, num_steps: value})
 
 
 def test_annealed_values_have_the_models_type():
@@ -354,11 +371,22 @@ def test_a_posterior_without_a_density_can_be_trained():
         ({"bound": torch.zeros(20)}, "monitor must not use the names epoch, bound, .*, and returns 'bound'"),
         ({"ink": torch.zeros(())}, r"monitor must return one number per datum, of shape \[20\], for 'ink': \[\]"),
         ({"ink": 0.5}, r"monitor must return one number per datum, of shape \[20\], for 'ink': float"),
+        (None, "monitor must return a dictionary of names to numbers per datum, and returns None"),
+        ({1: torch.zeros(20)}, "monitor must return a dictionary of names to numbers per datum, and returns {1: "),
     ],
 )
 def test_bad_monitors_are_refused(returned, words):
     with pytest.raises(ValueError, match=words):
         fitted(valid=binary(20, 1), monitor=lambda model, x: returned)
+
+
+def test_a_monitor_that_measures_a_part_of_the_data_is_refused():
+    """Of ones on the first thousand of 1500 data the mean would be told as 0.667."""
+    ones = lambda model, x: {"ones": torch.ones(len(x))} if len(x) == 1000 else {}  # noqa: E731
+    with pytest.raises(
+        ValueError, match="monitor must return the same names for all data; returns valid_bound, ones, "
+    ):
+        fitted(valid=binary(1500, 1), monitor=ones)
 
 
 class Labelled(NamedTuple):
@@ -554,6 +582,21 @@ def test_a_bound_that_is_averaged_already_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("bound", "words"),
+    [
+        (partial(NVIL(nn.Linear(3, 1)), num_samples=3), "bound must be the module itself .* is a partial of a NVIL"),
+        (lambda model, x: None, r"bound must return one number per datum, of shape \[60\], and returns NoneType"),
+        (lambda model, x: torch.zeros(len(x)), "bound must have a gradient by the trained parameters"),
+    ],
+    ids=["partial of a module", "nothing", "constant"],
+)
+def test_bad_bounds(bound, words):
+    """The network of a partial would be neither trained nor saved, and the gradient only noisier for it."""
+    with pytest.raises(ValueError, match=words):
+        fit(neural_model().float(), bound, binary(), num_epochs=1, progress=False)
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"num_epochs": 0}, "num_epochs must be a whole number above 0, and is 0"),
@@ -592,6 +635,20 @@ def test_data_that_do_not_fit_the_likelihood_are_refused():
         fit(model, pathwise, counts(), num_epochs=1, progress=False)
     with pytest.raises(ValueError, match="x has 3 dimensions, and the likelihood scores 6"):
         fit(model, pathwise, binary(), num_epochs=1, progress=False)
+
+
+def test_a_q_per_datum_needs_to_know_the_datum():
+    """In one batch with all data their numbers agree, and every row of the table would be fitted to any of the data."""
+    model = neural_model().float()
+    model.posterior = PerDatum(DiagonalGaussian(nn.Identity()), torch.zeros(60, 2))
+    with pytest.raises(ValueError, match=r"train must have the places of its data in a batch, train.with_index\(\)"):
+        fit(model, pathwise, binary(), num_epochs=1, progress=False)
+
+    def bound(model, x, index):
+        return elbo(model.draw(x, q=model.posterior(x, index)))
+
+    fit(model, bound, binary().with_index(), num_epochs=1, monitor=None, progress=False)
+    assert (model.posterior.rows != 0).all()
 
 
 @pytest.mark.parametrize("made", [torch.zeros(4, 3), torch.zeros(4, 3).numpy(), [[0.0, 1.0, 1.0]]], ids=type)

@@ -64,6 +64,16 @@ class LatentVariableModel(nn.Module):
         self.posterior = posterior
         self.chunk_size = chunk_size
 
+    def qz_x(self, x: Tensor) -> td.Distribution:
+        """q(z|x) of the posterior, batch shape [B], for x [B, D].
+
+        Raises:
+            ValueError: the model has no posterior, or it gives no distribution for each datum.
+        """
+        if self.posterior is None:
+            raise ValueError("this model has no posterior: pass the distribution to draw from as q")
+        return _one_per_datum(self.posterior(x), x)
+
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) in nats, of shape [S, B], for x [B, D] and z [S, B, L]."""
         return log_prob(self.prior(), z) + log_prob(self.likelihood(z), x)
@@ -118,9 +128,9 @@ class LatentVariableModel(nn.Module):
         Returns:
             A :class:`Draw` of S samples per datum.
         """
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
-        z, log_qz_x = sample_and_log_prob(self._q(x) if q is None else q, (num_samples,), through)
+        check_num_samples(num_samples)
+        q = self.qz_x(x) if q is None else _one_per_datum(q, x)
+        z, log_qz_x = sample_and_log_prob(q, (num_samples,), through)
         return self.score(x, z, log_qz_x, pz)
 
     def score(self, x: Tensor, z: Tensor, log_qz_x: Tensor, pz: td.Distribution | None = None) -> Draw:
@@ -131,7 +141,21 @@ class LatentVariableModel(nn.Module):
         """Ancestral samples: z from the prior, then x from the likelihood, of shape [N, D]."""
         return self.likelihood(self.prior().sample((num_samples,))).sample()
 
-    def _q(self, x: Tensor) -> td.Distribution:
-        if self.posterior is None:
-            raise ValueError("this model has no posterior: pass the distribution to draw from as q")
-        return self.posterior(x)
+
+def check_num_samples(num_samples: int) -> None:
+    """Refuse numbers of samples that are none: among them labels or an index that were handed on in their place."""
+    if isinstance(num_samples, (bool, Tensor)) or not hasattr(num_samples, "__index__"):
+        got = f"a tensor {list(num_samples.shape)}" if isinstance(num_samples, Tensor) else repr(num_samples)
+        raise ValueError(f"num_samples must be a whole number, and is {got}: a bound gets model, x, labels and index")
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
+
+
+def _one_per_datum(q: td.Distribution, x: Tensor) -> td.Distribution:
+    """The q, if its batch is that of the data: with any other, samples and data would be taken for each other."""
+    if q.batch_shape != x.shape[:1]:
+        raise ValueError(
+            f"q(z|x) must have batch shape [{len(x)}], one distribution per datum of x {list(x.shape)}, "
+            f"and has {list(q.batch_shape)}"
+        )
+    return q

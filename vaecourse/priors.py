@@ -26,8 +26,8 @@ class StandardNormal(Conditional):
         self.register_buffer("scale", torch.ones(dim))
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
-        """The distribution with event shape [L]; the context is not used."""
-        return td.Independent(td.Normal(self.loc, self.scale, validate_args=False), 1)
+        """The distribution with event shape [L]; of a context only the batch shape is used."""
+        return _at_each(td.Independent(td.Normal(self.loc, self.scale, validate_args=False), 1), c)
 
 
 class MixtureOfGaussians(Conditional):
@@ -46,10 +46,10 @@ class MixtureOfGaussians(Conditional):
         self.log_scale = nn.Parameter(torch.zeros(num_components, dim))
 
     def forward(self, c: Tensor | None = None) -> td.MixtureSameFamily:
-        """The mixture with event shape [L]; the context is not used."""
+        """The mixture with event shape [L]; of a context only the batch shape is used."""
         components = td.Independent(td.Normal(self.loc, self.log_scale.exp(), validate_args=False), 1)
         weights = td.Categorical(logits=self.logits, validate_args=False)
-        return td.MixtureSameFamily(weights, components, validate_args=False)
+        return _at_each(td.MixtureSameFamily(weights, components, validate_args=False), c)
 
 
 class Fixed(Conditional):
@@ -64,13 +64,18 @@ class Fixed(Conditional):
         self.distribution = _unchecked(frozen(distribution))
 
     def forward(self, c: Tensor | None = None) -> td.Distribution:
-        """The distribution given; the context is not used."""
-        return self.distribution
+        """The distribution given; of a context only the batch shape is used."""
+        return _at_each(self.distribution, c)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         """Move or convert the distribution along with the model (``to``, ``double``), though it is no buffer of it."""
         self.distribution = with_tensors(self.distribution, fn)
         return super()._apply(fn, recurse)
+
+
+def _at_each(distribution: td.Distribution, c: Tensor | None) -> td.Distribution:
+    """The same distribution at each place of a context's batch, with samples of its own there."""
+    return distribution if c is None else distribution.expand(c.shape[:-1])
 
 
 def _unchecked(distribution: td.Distribution) -> td.Distribution:

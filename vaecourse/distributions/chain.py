@@ -77,12 +77,23 @@ class ChainDistribution(td.Distribution):
         sizes: tuple[int, int],
         top_first: bool,
     ):
+        size = sizes[0 if top_first else 1]
+        if first.event_shape != (size,):
+            raise ValueError(
+                f"sizes must be how many dimensions the top and the bottom part have, and is {tuple(sizes)} where the "
+                f"one that is drawn first has {first.event_shape.numel()}"
+            )
         self.first = first
         self.second = second
         self.features = features
         self.sizes = sizes
         self.top_first = top_first
         super().__init__(first.batch_shape, torch.Size([sum(sizes)]), validate_args=False)
+
+    def expand(self, batch_shape: torch.Size, _instance: None = None) -> ChainDistribution:
+        """The same distribution at every place of a batch."""
+        first = self.first.expand(batch_shape)
+        return ChainDistribution(first, self.second, self.features, self.sizes, self.top_first)
 
     @property
     def has_rsample(self) -> bool:

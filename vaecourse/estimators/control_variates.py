@@ -34,7 +34,7 @@ def optimal_control_variate(model: LatentVariableModel, x: Tensor, num_samples: 
     References:
         Ranganath, Gerrish & Blei (2014), section 3.2; Greensmith, Bartlett & Baxter (2004).
     """
-    q = model.posterior(x)
+    q = model.qz_x(x)
     draw = model.draw(x, num_samples, q=q, through="density")
     log_w = draw.log_w.detach()[..., None]  # [S, B, 1]
     surrogate = draw.log_px_z + draw.log_pz  # [S, B]
@@ -75,7 +75,7 @@ def rao_blackwellised(
     References:
         Ranganath, Gerrish & Blei (2014), section 3.1; Mnih & Gregor (2014), section 2.3.3.
     """
-    q = model.posterior(x)
+    q = model.qz_x(x)
     if not (isinstance(q, td.Independent) and q.reinterpreted_batch_ndims == 1):
         raise ValueError(f"rao_blackwellised needs a factorised q, Independent(base, 1), and got {type(q).__name__}")
     if neighbours is not None and model.chunk_size is not None:

@@ -9,7 +9,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.distributions import full_precision_arithmetic, has_jumps
-from vaecourse.model import LatentVariableModel
+from vaecourse.model import LatentVariableModel, check_num_samples
 from vaecourse.objectives import elbo
 
 
@@ -92,13 +92,18 @@ def stl(
 
 def reparameterised_q(model: LatentVariableModel, x: Tensor, num_samples: int, estimator: str) -> td.Distribution:
     """q(z|x), if its samples can carry a gradient."""
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
-    q = model.posterior(x)
+    check_num_samples(num_samples)
+    q = model.qz_x(x)
     if not q.has_rsample:
         raise ValueError(
             f"{estimator} needs a q(z|x) that can be reparameterised, and {type(q).__name__} cannot: "
             "its gradient would silently leave out how q's parameters move the samples"
+        )
+    base = q.base_dist if isinstance(q, td.Independent) else q
+    if isinstance(base, td.OneHotCategoricalStraightThrough):
+        raise ValueError(
+            f"{estimator} needs a q(z|x) whose samples move with its parameters, and those of {type(base).__name__} "
+            "jump: its gradient is biased, for which there is the estimator straight_through"
         )
     return q
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vaecourse.estimators.surrogate import with_gradient_of
-from vaecourse.model import LatentVariableModel
+from vaecourse.model import LatentVariableModel, check_num_samples
 
 
 def gumbel_softmax(
@@ -80,11 +80,10 @@ def _relaxed_sample(
     model: LatentVariableModel, x: Tensor, num_samples: int, temperature: float | Tensor
 ) -> tuple[td.Distribution, Tensor, Tensor]:
     """q, soft samples [S, B, L] that carry a gradient, and the hard samples [S, B, L] that they round to."""
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, and is {num_samples}")
+    check_num_samples(num_samples)
     if not isinstance(temperature, Tensor) and not temperature > 0:  # of a tensor, a GPU would have to be waited for
         raise ValueError(f"temperature must be above 0, and is {temperature}")
-    q = model.posterior(x)
+    q = model.qz_x(x)
     if isinstance(q, td.OneHotCategorical):
         noise = -(-_uniform(q, num_samples).log()).log()  # Gumbel
         soft = ((q.logits + noise) / temperature).softmax(-1)

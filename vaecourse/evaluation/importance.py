@@ -56,7 +56,7 @@ def importance_log_likelihood(
     samples_at_once = min(num_samples, chunk_size)
     log_px, ess = [], []
     for part in tqdm(x.split(max(1, chunk_size // samples_at_once)), disable=not progress, unit="batch", leave=False):
-        q = model.posterior(part)
+        q = model.qz_x(part)
         # Summed on the CPU, because not every accelerator has float64.
         log_sum = torch.full((len(part),), -math.inf, dtype=torch.float64)  # log of the sum of w
         log_squares = log_sum  # log of the sum of w^2

@@ -114,7 +114,7 @@ def gap_ledger(
         raise ValueError("x must hold at least one datum, and is empty")
     model = LatentVariableModel(model.prior, model.likelihood, model.posterior, chunk_size)
     with torch.no_grad():
-        q = model.posterior(x)
+        q = model.qz_x(x)
     rows = {"encoder": _bound(model, x, q, num_samples, seed)}
     for name, family in zip(names, families):
         fit = optimise_posteriors(model, x, family, start=q, num_steps=num_steps, seed=seed + 1, progress=progress)

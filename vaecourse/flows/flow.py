@@ -48,6 +48,10 @@ class FlowDistribution(td.Distribution):
         self.context = context
         super().__init__(base.batch_shape, base.event_shape, validate_args=False)
 
+    def expand(self, batch_shape: torch.Size, _instance: None = None) -> FlowDistribution:
+        """The same distribution at every place of a batch."""
+        return FlowDistribution(self.base.expand(batch_shape), self.bijectors, self.context)
+
     @property
     def has_rsample(self) -> bool:
         """Whether the base can be reparameterised."""

@@ -154,7 +154,7 @@ def _start(model: LatentVariableModel, x: Tensor, start: str | td.Distribution) 
     if isinstance(start, td.Distribution):
         return start
     if start == "encoder":
-        return model.posterior(x)
+        return model.qz_x(x)
     if start == "prior":
         return model.prior().expand((len(x),))
     raise ValueError(f'start must be "encoder", "prior" or a distribution, and is {start!r}')

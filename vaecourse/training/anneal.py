@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,14 +61,29 @@ class Annealed:
         self.like = like
 
     def at(self, step: int) -> dict[str, Tensor]:
-        """The values of one step, scalars: tensors, so that a compiled bound is not compiled again for each."""
+        """The values of one step, scalars: tensors, so that a compiled bound is not compiled again for each.
+
+        Raises:
+            ValueError: a function gives something else than one number.
+        """
         values = {name: function(step, self.num_steps) for name, function in self.functions.items()}
-        kind = dict(dtype=self.like.dtype, device=self.like.device)  # at once: by way of float32 it would lose digits
-        return {name: torch.as_tensor(value, **kind) for name, value in values.items()}
+        return {name: self._scalar(name, value, step) for name, value in values.items()}
 
     def at_the_end(self) -> dict[str, Tensor]:
-        """Those that the training ends with: validation uses them from the first epoch on."""
-        return self.at(self.num_steps)
+        """Those of the last step: validation uses them from the first epoch on."""
+        return self.at(self.num_steps - 1)
+
+    def _scalar(self, name: str, value: Any, step: int) -> Tensor:
+        try:
+            # In its type at once: by way of float32 it would lose digits.
+            number = torch.as_tensor(value, dtype=self.like.dtype, device=self.like.device)
+            good = number.ndim == 0 and (isinstance(value, Tensor) or math.isfinite(value))  # a GPU is not asked
+        except (TypeError, ValueError, RuntimeError):
+            good = False
+        if not good:
+            given = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else repr(value)
+            raise ValueError(f"anneal must give one finite number at every step; {name!r} is {given} at step {step}")
+        return number
 
 
 class LearningRates:

@@ -85,7 +85,7 @@ def fit(
             final model use the average.
         anneal: what changes by plan, name to ``(step, num_steps) -> value``; the bound is called with it by keyword, as
             in ``anneal={"beta": ramp(1000)}`` for ``partial(pathwise, objective=beta_elbo)``. Validation uses the
-            values that the training ends with.
+            values of the last step.
         monitor: what is measured after each epoch besides the bound, ``(model, *batch) -> {name: [B]}``; each name
             becomes a column of the history, the mean over the data. None for nothing.
         patience: stop after this many epochs without a better validation bound, or None.
@@ -118,7 +118,7 @@ def fit(
     settings = dict(batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, schedule=schedule)
     settings |= dict(gradient_clip=gradient_clip, ema=ema, anneal=anneal, precision=precision, compile=compile)
     others = dict(patience=patience, num_shards=num_shards, checkpoint_seconds=checkpoint_seconds, monitor=monitor)
-    check(train, valid, num_epochs=num_epochs, **others, **settings)
+    check(bound, train, valid, num_epochs=num_epochs, **others, **settings)
     device = Processes.own_device(next(model.parameters()).device if device is None else torch.device(device))
     if precision == "bf16" and not has_bfloat16_units(device):
         warnings.warn(

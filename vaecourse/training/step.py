@@ -58,9 +58,9 @@ class Objective(nn.Module):
         """The bound of each datum, [B], in nats."""
         with self._autocast():
             values = self.bound(self.model, *batch, **annealed)
-        if values.shape != batch[0].shape[:1]:
-            shape, size = list(values.shape), len(batch[0])
-            raise ValueError(f"bound must return one number per datum, of shape [{size}], and returns {shape}")
+        if not isinstance(values, Tensor) or values.shape != batch[0].shape[:1]:
+            got, size = list(values.shape) if isinstance(values, Tensor) else type(values).__name__, len(batch[0])
+            raise ValueError(f"bound must return one number per datum, of shape [{size}], and returns {got}")
         return values
 
     def _autocast(self) -> AbstractContextManager:
@@ -104,6 +104,8 @@ class Gradient:
     def _evaluate(self, batch: tuple[Tensor, ...], annealed: dict[str, Tensor], size: int) -> Tensor:
         """The values of a shard, [B]; the gradient of its part of the loss is added up in the vector."""
         values = self.objective(batch, annealed)
+        if not values.requires_grad:
+            raise ValueError("bound must have a gradient by the trained parameters, and returns numbers without one")
         (-values.sum() / size).backward()
         return values.detach()
 

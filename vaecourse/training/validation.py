@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,13 @@ class Validation:
         sums: dict[str, float] = {}
         pieces = list(zip(*(part.split(PART) for part in self.batch)))
         for number, piece in self.processes.share(pieces):
-            for name, value in self._scores(piece, number).items():
+            scores = self._scores(piece, number)
+            if sums and scores.keys() != sums.keys():  # a mean over the data, of which some are missing
+                names = [", ".join(each) or "none" for each in (sums, scores)]
+                raise ValueError(
+                    f"monitor must return the same names for all data; returns {names[0]}, then {names[1]}"
+                )
+            for name, value in scores.items():
                 sums[name] = sums.get(name, 0.0) + value.double().sum().item()
         means = {name: value / len(self.batch[0]) for name, value in self._over_processes(sums).items()}
         for name, value in means.items():
@@ -111,6 +117,8 @@ class Validation:
 
 def _checked(watched: dict[str, Tensor], num_data: int) -> dict[str, Tensor]:
     """What a monitor returned, if it can stand in the history."""
+    if not (isinstance(watched, Mapping) and all(isinstance(name, str) for name in watched)):
+        raise ValueError(f"monitor must return a dictionary of names to numbers per datum, and returns {watched!r}")
     for name, value in watched.items():
         if name in OWN:
             raise ValueError(f"monitor must not use the names {', '.join(OWN)}, and returns {name!r}")

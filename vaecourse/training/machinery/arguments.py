@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from vaecourse.data import Dataset, check_dataset, comparable
+from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
 
 AT_ONCE = 10_000  # data held in memory as the likelihood scores them
 
 
-def check(train: Dataset, valid: Dataset | None, **settings: Any) -> None:
+def check(bound: Callable, train: Dataset, valid: Dataset | None, **settings: Any) -> None:
     """Refuse settings of :func:`~vaecourse.training.fit` that make no sense.
 
     Raises:
         TypeError: train or valid is no data set.
         ValueError: naming the argument, what it is and what is allowed.
     """
+    if isinstance(bound, partial) and isinstance(bound.func, nn.Module):
+        raise ValueError(
+            f"bound must be the module itself for its parameters to be trained, and is a partial of a "
+            f"{type(bound.func).__name__}: give it its settings when it is made"
+        )
     check_dataset(train, "train")
     if valid is not None:
         check_dataset(valid, "valid")
@@ -85,10 +92,16 @@ def check_data(model: LatentVariableModel, train: Dataset, valid: Dataset | None
     """Hold every datum against the likelihood, before the first step.
 
     Raises:
-        ValueError: the likelihood gives some datum no density, or train and valid do not go together.
+        ValueError: the likelihood gives some datum no density, train and valid do not go together, or a posterior per
+            datum cannot know which datum it is asked about.
     """
     if valid is not None:
         comparable(train, valid)
+    if train.observed is None and not train.indexed and any(isinstance(part, PerDatum) for part in model.modules()):
+        raise ValueError(
+            "train must have the places of its data in a batch, train.with_index(), for a q per datum: "
+            "the data come in another order in every epoch"
+        )
     training = model.training
     model.eval()  # a layer that looks at its whole batch has a batch of one here
     try:
