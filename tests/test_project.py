@@ -11,11 +11,18 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from torch import nn
 
 import vaecourse
+from vaecourse import data
+from vaecourse.likelihoods import Bernoulli
+from vaecourse.model import LatentVariableModel
+from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.priors import StandardNormal
 from vaecourse.publish.chapters import all_chapters
 from vaecourse.publish.cli import app
 
@@ -260,3 +267,16 @@ def test_tracked_files_name_no_machine():
         assert not found, f"{name} holds the path {found[0]}"
         if found := registry.search(text):
             assert name == "README.md" and found[0].startswith("download."), f"{name} names {found[0]}"
+
+
+def test_the_readmes_snippets_run(tmp_path, monkeypatch):
+    """One after the other, with data and a model of the reader's own; one epoch stands for a hundred."""
+    monkeypatch.chdir(tmp_path)
+    snippets = re.findall(r"```python\n(.*?)```", read("README.md"), re.DOTALL)
+    images, y = torch.randint(0, 256, (100, 4, 4), dtype=torch.uint8), torch.randint(0, 3, (100,))
+    model = LatentVariableModel(StandardNormal(2), Bernoulli(nn.Linear(2, 16)), DiagonalGaussian(nn.Linear(16, 4)))
+    valid = data.from_tensors(images[:20], protocol="dynamic", levels=255, split="valid")
+    names = {"x": torch.randn(100, 3), "y": y, "images": images, "model": model, "valid": valid}
+    for snippet in snippets:
+        exec(snippet.replace("num_epochs=100", "num_epochs=1, progress=False"), names)
+    assert len(snippets) == 3 and len(names["history"].records) == 1

@@ -178,8 +178,10 @@ def _mapped(value: Any, function: Callable[[Tensor], Tensor], seen: dict[int, An
     elif isinstance(value, (list, tuple)):
         result = type(value)(_mapped(part, function, seen, functions) for part in value)
     elif isinstance(value, dict):
-        result = copy.copy(value)
-        result.update({name: _mapped(part, function, seen, functions) for name, part in value.items()})
+        result = {name: _mapped(part, function, seen, functions) for name, part in value.items()}
+        if type(value) is not dict:  # one that has an order or a default
+            content, result = result, copy.copy(value)
+            result.update(content)
     elif isinstance(value, weakref.ref):  # a transform's own inverse: forgotten, or it would lead back to live tensors
         result = None
     elif functions and isinstance(value, types.MethodType):  # of a module, which may be this one or another
