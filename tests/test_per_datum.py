@@ -7,14 +7,17 @@ import pytest
 import torch
 import torch.distributions as td
 from cases import belief_net, in_chunks, linear_gaussian_model, neural_model, seeded
+from torch import nn
 
-from vaecourse.distributions import sample_and_log_prob
+from vaecourse.distributions import Chain, sample_and_log_prob
 from vaecourse.estimators import pathwise
 from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal
+from vaecourse.flows import Flow, Permutation
 from vaecourse.inference import LocalFit, PerDatum, diagonal, family_named, loc_and_scale_tril, optimise_posteriors
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.priors import StandardNormal
 
 F64 = torch.float64
 X = torch.randn(6, 3, dtype=F64, generator=torch.Generator().manual_seed(1))
@@ -153,3 +156,15 @@ def test_bad_arguments(arguments, words):
 def test_discrete_latents_are_refused():
     with pytest.raises(ValueError, match="needs real latents"):
         optimise_posteriors(belief_net(), torch.ones(2, 4, dtype=F64), num_steps=2)
+
+
+@pytest.mark.parametrize("start", ["encoder", "prior"])
+def test_a_start_without_moments_is_refused(start):
+    """A chain and a flow have no mean in closed form."""
+    model = neural_model(num_latents=2)
+    chain = Chain(StandardNormal(1), DiagonalGaussian(nn.Linear(1, 2)), (1, 1)).double()
+    model.prior, model.posterior = chain, Flow(model.posterior, Permutation(2))
+    with pytest.raises(
+        ValueError, match=r"start must have a mean and a variance for a Gaussian q, and .*Distribution has"
+    ):
+        optimise_posteriors(model, torch.ones(3, 3, dtype=torch.float64), start=start, num_steps=2)

@@ -1,6 +1,7 @@
 """Objectives: functions from a draw to one number per datum, in nats, that goes up as the model gets better.
 
-Each is an unbiased estimate of a lower bound on log p(x) (beta_elbo with beta < 1 and renyi with alpha < 0 excepted).
+Each is an unbiased estimate of a lower bound on log p(x) (beta_elbo with beta < 1 and renyi with alpha < 0 excepted);
+rate and distortion are the two parts of the first, and go down.
 An average over samples is even, unless ``log_mass`` [S, B] or [S, 1] says how much of q each sample stands for: the
 states of an enumeration, the nodes of a quadrature rule, strata. It is the logarithm of weights that sum to one over S;
 a sample of no mass, -inf, counts as nothing, whatever its densities.

@@ -49,7 +49,7 @@ def analytic_kl(model: LatentVariableModel, x: Tensor, num_samples: int = 1, bet
         beta: weight of the KL, as in :func:`~vaecourse.objectives.beta_elbo`.
 
     Returns:
-        The evidence lower bound, [B], in nats.
+        The evidence lower bound, where beta is 1, [B], in nats.
 
     References:
         Kingma & Welling (2014), equation 7.

@@ -66,7 +66,7 @@ class FlowDistribution(td.Distribution):
         return z, log_det
 
     def rsample_and_log_prob(self, shape: torch.Size = ONE) -> tuple[Tensor, Tensor]:
-        """Samples with their own density, for which nothing has to be inverted."""
+        """Samples z [*shape, ..., L] with their own log-density [*shape, ...] in nats; nothing has to be inverted."""
         noise, log_noise = sample_and_log_prob(self.base, shape)
         z, log_det = self.forward_and_log_det(noise)
         return z, log_noise - log_det
@@ -78,7 +78,10 @@ class FlowDistribution(td.Distribution):
 
         .. math:: J^\top\, \nabla_z \log q(z) = \nabla_\epsilon \log q(f(\epsilon))
 
-        which costs L Jacobian-vector products and the solution of L equations for each sample.
+        which costs L vector-Jacobian products and the solution of L equations for each sample.
+
+        Returns:
+            ``z`` [*shape, ..., L] and ``log q(z)`` [*shape, ...], in nats.
         """
         noise, log_noise = sample_and_log_prob(self.base, shape)
         z, log_det = self.forward_and_log_det(noise)

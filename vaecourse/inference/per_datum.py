@@ -146,7 +146,13 @@ def loc_and_scale_tril(q: td.Distribution) -> tuple[Tensor, Tensor]:
     """Mean [B, L] of a q and a lower triangular root of its covariance [B, L, L], diagonal where q is not full."""
     if isinstance(q, td.MultivariateNormal):
         return q.loc, q.scale_tril
-    return q.mean, q.stddev.diag_embed()
+    try:
+        return q.mean, q.stddev.diag_embed()
+    except NotImplementedError:
+        raise ValueError(
+            f"start must have a mean and a variance for a Gaussian q, and {type(q).__name__} has neither: "
+            "pass another distribution"
+        ) from None
 
 
 @torch.no_grad()
