@@ -26,7 +26,7 @@ from vaecourse.networks import MLP, LeadingDims
 from vaecourse.objectives import beta_elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
-from vaecourse.training import fit, ramp
+from vaecourse.training import fit, ramp, rate_and_distortion
 from vaecourse.training.machinery.weights import read
 
 
@@ -177,6 +177,12 @@ def test_keeps_the_parameters_of_the_best_epoch(offset):
     assert [record["valid_bound"] for record in history.records] == pytest.approx(bound.scores, rel=1e-6)
 
 
+def test_a_tie_keeps_the_first_and_is_no_progress(offset):
+    bound = Scripted([1.0, 3.0, 3.0, 3.0, 9.0])
+    history = fit(offset, bound, binary(), valid=binary(), num_epochs=5, patience=2, learning_rate=0.1, progress=False)
+    assert history.best_epoch == 2 and len(history.records) == 4 and offset.value.item() == bound.values[1]
+
+
 def test_patience(offset):
     bound = Scripted([1.0, 3.0, 2.0, 2.9, 2.8, 9.0])
     history = fit(offset, bound, binary(), valid=binary(), num_epochs=6, patience=2, progress=False)
@@ -234,18 +240,19 @@ def test_schedule_may_be_a_function(offset):
     assert offset.value.item() == pytest.approx(0.1 / 4, abs=1e-6)
 
 
-def test_average_is_validated_and_kept(offset):
+@pytest.mark.parametrize("valid", [None, binary()])
+def test_average_is_validated_and_kept(offset, valid):
     """After steps of 0.1 the parameter is 0.1 t; its average has a known recursion."""
     bound = Scripted([1.0, 2.0, 3.0])
-    fit(
-        offset, bound, binary(), valid=binary(), num_epochs=3, batch_size=60, learning_rate=0.1, ema=0.2, progress=False
-    )
+    fit(offset, bound, binary(), valid=valid, num_epochs=3, batch_size=60, learning_rate=0.1, ema=0.2, progress=False)
     average, averages = 0.0, []
     for step in range(3):
         decay = min(0.2, (1 + step) / (10 + step))
         average = decay * average + (1 - decay) * 0.1 * (step + 1)
         averages.append(average)
-    assert bound.values == pytest.approx(averages, abs=1e-6) and offset.value.item() == bound.values[-1]
+    assert offset.value.item() == pytest.approx(averages[-1], abs=1e-6)
+    if valid is not None:
+        assert bound.values == pytest.approx(averages, abs=1e-6) and offset.value.item() == bound.values[-1]
 
 
 def test_annealing_hands_the_bound_its_values(offset):
@@ -262,6 +269,22 @@ def test_annealing_hands_the_bound_its_values(offset):
     assert [beta for beta, _ in seen[True]] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     assert [temperature for _, temperature in seen[True]] == temperatures
     assert seen[False] == [(1.0, 0.0)] * 3
+
+
+def test_annealed_values_have_the_models_type():
+    """A third in float32 is another number, by 1e-8."""
+    seen = set()
+
+    def bound(model, x, beta):
+        seen.add(beta.item())
+        return beta * pathwise(model, x)
+
+    fit(neural_model(), bound, binary(), num_epochs=1, anneal={"beta": lambda *_: 1 / 3}, progress=False)
+    assert seen == {1 / 3}
+
+
+def test_a_ramp_that_starts_above_zero_ends_at_one():
+    assert [ramp(4, 0.2)(step, 100) for step in (0, 1, 2, 4, 50)] == pytest.approx([0.2, 0.4, 0.6, 1.0, 1.0])
 
 
 def test_annealing_fits_the_estimators_of_the_package():
@@ -394,6 +417,9 @@ def test_history_as_a_table_and_a_figure():
     left, right = history.plot().axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["training bound", "validation bound"]
     assert list(right.lines[0].get_ydata()) == list(history.frame().distortion)
+    history.best_epoch = 2  # whichever it is: the line marks it
+    for axes in history.plot().axes:
+        assert list(axes.lines[-1].get_xdata()) == [2, 2]
     without = fitted()[1]
     assert {"rate", "distortion"} <= set(without.frame().columns)
 
@@ -422,8 +448,32 @@ def test_bound_with_parameters_of_its_own_is_trained():
     assert bound.value.item() > 0
 
 
+@pytest.mark.parametrize("monitor", [None, rate_and_distortion])
+def test_a_bound_that_is_a_module_is_in_the_models_mode_in_every_epoch(monitor):
+    """Its dropout or its running moments rest in validation, and go on in the next epoch."""
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.modes = []
+
+        def forward(self, model, x):
+            self.modes.append((model.training, self.training))
+            return pathwise(model, x)
+
+    bound = Watched()
+    fit(neural_model().float(), bound, binary(), valid=binary(20, 1), num_epochs=2, monitor=monitor, progress=False)
+    assert bound.modes == [(True, True), (False, False)] * 2
+
+
 def test_model_is_left_in_evaluation_mode():
     assert not fitted()[0].training
+
+
+def test_parameters_are_left_with_memory_of_their_own_and_no_gradients():
+    for parameter in fitted()[0].parameters():
+        assert parameter.grad is None
+        assert parameter.untyped_storage().nbytes() == parameter.numel() * parameter.element_size()
 
 
 # --------------------------------------------------------------------------------------------------------- refusals

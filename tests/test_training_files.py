@@ -243,6 +243,8 @@ def other_model():
         (dict(optimizer=torch.optim.SGD), "another optimizer .optimizer was .*Adam.* and is .*SGD"),
         (dict(learning_rate=1e-4), "another learning_rate"),
         (dict(precision="bf16"), "another precision"),
+        (dict(gradient_clip=1.0), "another gradient_clip .gradient_clip was None and is 1.0"),
+        (dict(num_shards=2), "another num_shards .num_shards was 1 and is 2"),
     ],
 )
 def test_checkpoint_of_another_training_is_refused(tmp_path, options, words):

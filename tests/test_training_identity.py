@@ -21,10 +21,10 @@ from vaecourse.estimators import analytic_kl, pathwise
 from vaecourse.likelihoods import Binomial
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
-from vaecourse.objectives import iwae
+from vaecourse.objectives import beta_elbo, iwae
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
-from vaecourse.training import fit
+from vaecourse.training import fit, ramp
 from vaecourse.training.machinery.description import describe, describe_modules
 
 # ------------------------------------------------------------------------------------------------------ descriptions
@@ -449,6 +449,15 @@ def test_another_horizon_under_a_schedule_is_refused(tmp_path):
     refuses(tmp_path / "training", "another num_epochs .num_epochs was 2 and is 3", schedule="cosine", num_epochs=3)
     trained(tmp_path / "constant")
     trained(tmp_path / "constant", num_epochs=3)
+
+
+def test_another_plan_of_annealing_is_refused(tmp_path):
+    """Its functions count by what they do, and with them the horizon that they are told."""
+    bound = functools.partial(pathwise, objective=beta_elbo)
+    trained(tmp_path / "training", bound=bound, anneal={"beta": ramp(4)})
+    refuses(tmp_path / "training", r"another anneal .*length=4.*length=5", bound=bound, anneal={"beta": ramp(5)})
+    refuses(tmp_path / "training", "another num_epochs", bound=bound, anneal={"beta": ramp(4)}, num_epochs=3)
+    trained(tmp_path / "training", bound=bound, anneal={"beta": ramp(4)})
 
 
 def test_fewer_epochs_than_were_made_are_refused(tmp_path):

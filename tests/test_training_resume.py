@@ -502,6 +502,38 @@ def test_columns_of_any_name_go_on(tmp_path):
     assert json.loads(json.dumps(history.best_epoch)) in (1, 2, 3) and len(history.records) == 3
 
 
+def test_seconds_are_counted_from_the_start_and_without_pauses(monkeypatch):
+    """Two epochs end 3 and 7 seconds after the start; a pause of a thousand and two seconds more make 9."""
+    now = 10.0
+    monkeypatch.setattr("vaecourse.training.machinery.state.time", SimpleNamespace(perf_counter=lambda: now))
+    first, again = two_groups(), two_groups()
+    first.start = now
+    for number, end in enumerate((13.0, 17.0)):
+        now = end
+        step(first, number)
+        first.end_epoch({}, 1)
+    tensors, notes = first.tensors(), first.notes()
+    now = 1017.0
+    again.restore(tensors, notes)
+    now = 1019.0
+    step(again, 2)
+    again.end_epoch({}, 1)
+    assert [record["seconds"] for record in again.history.records] == [3.0, 7.0, 9.0]
+
+
+def test_the_file_is_written_every_so_many_seconds(tmp_path, monkeypatch):
+    """A step takes a second here: one in ten is followed by a write."""
+    now, written = 0.0, []
+    monkeypatch.setattr(resume, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(resume, "write", lambda *_: written.append(now))
+    file = resume.TrainingFile(tmp_path / "training", 10.0, dict, SimpleNamespace(is_first=True))
+    state = two_groups()
+    for number in range(1, 36):
+        now = float(number)
+        file.save_if_due(state)
+    assert written == [10.0, 20.0, 30.0]
+
+
 def test_largest_gradient_is_named():
     """Two entries of 3e30: their squares are infinite in float32, and so is the norm."""
     parameters = {name: nn.Parameter(torch.zeros(2, 2)) for name in ("a.weight", "b.weight", "c.weight", "frozen")}

@@ -160,6 +160,22 @@ def test_bf16_trains_to_the_same_bound():
     assert reached["bf16"] == pytest.approx(reached["fp32"], abs=0.5)
 
 
+def test_bf16_is_of_the_networks_of_training_alone():
+    """Their outputs are rounded to eight bits in a step of training, and never in validation."""
+    rounded = {True: set(), False: set()}
+
+    def bound(model, x):
+        outputs = model.posterior.net(x)
+        rounded[model.training].add(torch.equal(outputs.float(), outputs.bfloat16().float()))
+        return pathwise(model, x)
+
+    train = data.load("digits", "valid", "fixed")
+    for precision, expected in (("bf16", True), ("fp32", False)):
+        rounded[True].clear()
+        fit(seeded(vae).float(), bound, train, valid=train, num_epochs=1, precision=precision, progress=False)
+        assert rounded == {True: {expected}, False: {False}}
+
+
 def test_parameters_stay_in_float32():
     model = seeded(vae).float()
     fit(model, pathwise, data.load("digits", "valid", "dynamic"), num_epochs=1, precision="bf16", progress=False)

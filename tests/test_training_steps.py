@@ -8,6 +8,7 @@ from cases import neural_model, seeded
 from test_training import binary
 from torch import nn
 
+from vaecourse.data import Dataset
 from vaecourse.estimators import pathwise
 from vaecourse.randomness import key, order
 from vaecourse.training import fit
@@ -53,7 +54,8 @@ def test_a_step_is_the_gradient_of_the_mean_over_the_batch(options):
     torch.testing.assert_close(vector(trained), vector(expected), rtol=0, atol=1e-12)
     assert (vector(trained) - vector(seeded(neural_model))).abs().max() > 0.1
     # The history holds the mean norm over an epoch's steps, before clipping.
-    assert history.records[0]["gradient_norm"] == pytest.approx(sum(norms[:4]) / 4, rel=1e-9)
+    expected = [sum(norms[:4]) / 4, sum(norms[4:]) / 4]
+    assert [record["gradient_norm"] for record in history.records] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_bound_of_the_history_is_the_mean_over_data():
@@ -64,9 +66,11 @@ def test_the_bound_of_the_history_is_the_mean_over_data():
     assert history.records[0]["bound"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_each_part_of_the_model_has_its_own_rate():
-    """Of several prefixes the longest counts; a rate of 1e-12 is none."""
+@pytest.mark.parametrize("turned", [False, True])
+def test_each_part_of_the_model_has_its_own_rate(turned):
+    """Of several prefixes the longest counts, wherever it stands; a rate of 1e-12 is none."""
     rates = {"": 1e-12, "likelihood.": 0.5, "likelihood.net.layers.2.": 0.1}
+    rates = dict(reversed(rates.items())) if turned else rates
     model, start = seeded(neural_model), seeded(neural_model)
     fit(model, evidence, binary(), num_epochs=1, batch_size=60, learning_rate=rates, **SGD)
     evidence(start, binary().batch().to(F64)).mean().backward()
@@ -110,10 +114,18 @@ def test_shared_parameters_go_by_their_first_name():
 # ------------------------------------------------------------------------------------------------ randomness
 
 
+def grey(num_data=40, split="train") -> Dataset:
+    """Images of 60 pixels, each of which is one or zero with equal probability: no two realisations are alike."""
+    x = torch.full((num_data, 60), 8).byte()
+    return Dataset(x, torch.zeros(num_data).long(), "made", split, "dynamic", (6, 10), levels=16)
+
+
+def wide_model():
+    return seeded(lambda: neural_model(num_data_dims=60)).float()
+
+
 def test_noise_is_fresh_in_every_epoch_batch_and_shard():
     """Of x and of z: a hundred draws, all different; and the same in another training of the same seed."""
-    from vaecourse import data
-
     seen = {}
 
     def training(run):
@@ -123,13 +135,58 @@ def test_noise_is_fresh_in_every_epoch_batch_and_shard():
             seen[run].append((tuple(x[0].tolist()), torch.rand(()).item()))
             return pathwise(model, x)
 
-        grey = data.Dataset(torch.full((40, 3), 8).byte(), torch.zeros(40).long(), "m", "train", "dynamic", (1, 3), 16)
-        fit(seeded(neural_model).float(), bound, grey, num_epochs=5, batch_size=20, num_shards=10, monitor=None,
-            progress=False)  # fmt: skip
+        fit(wide_model(), bound, grey(), num_epochs=5, batch_size=20, num_shards=10, monitor=None, progress=False)
 
     training(1), training(2)
-    assert seen[1] == seen[2] and len({z for _, z in seen[1]}) == 100
-    assert 5 <= len({x for x, _ in seen[1]}) <= 8  # of the eight images of three binary pixels
+    assert seen[1] == seen[2] and len({z for _, z in seen[1]}) == len({x for x, _ in seen[1]}) == 100
+
+
+def test_x_and_z_have_streams_of_their_own():
+    """The images are not those that the seed of z would give: noise shared by x and z would tie q to the pixels."""
+    equal = []
+
+    def bound(model, x):
+        twin = grey().batch(slice(0, len(x)), torch.Generator().manual_seed(torch.initial_seed()))
+        equal.append(torch.equal(x, twin))
+        return pathwise(model, x)
+
+    fit(wide_model(), bound, grey(), num_epochs=1, batch_size=20, monitor=None, progress=False)
+    assert equal == [False, False]
+
+
+def test_validation_has_one_realisation_and_noise_of_its_own_in_every_part():
+    """2000 data are scored in two parts. Their noise is the same in every epoch, but not in both parts or scores."""
+    valid, images, noise = grey(2000, "valid"), [], []
+
+    def bound(model, x):
+        if not model.training:
+            images.append(x)
+            noise.append(torch.rand(()).item())
+        return pathwise(model, x)
+
+    def monitor(model, x):
+        noise.append(torch.rand(()).item())
+        return {"ink": x.mean(1)}
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    fit(wide_model(), bound, grey(), valid=valid, num_epochs=2, seed=3, monitor=monitor, progress=False)
+    assert torch.equal(torch.cat(images), torch.cat([valid.realise(3)] * 2).float())
+    assert noise[:4] == noise[4:] and len(set(noise)) == 4
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_validation_data_the_first_thousand_are_watched_under_one_noise():
+    """The noise of the training moves from epoch to epoch, that of the monitor does not."""
+    train, seen = grey(1200), []
+
+    def monitor(model, x):
+        seen.append((x, torch.rand(()).item()))
+        return {"ink": x.mean(1)}
+
+    fit(wide_model(), pathwise, train, num_epochs=2, monitor=monitor, progress=False)
+    (first, noise), (second, again) = seen
+    assert torch.equal(first, train.head(1000).realise(0)) and torch.equal(first, second) and noise == again
 
 
 def test_no_two_places_share_a_key():
