@@ -2,13 +2,14 @@
 
 import math
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from cases import belief_net, linear_gaussian_model, mixture_model, neural_model, seeded, two_state
 from test_exact import linear_gaussian_elbo
 
-from vaecourse.estimators import analytic_kl, pathwise, score_function
+from vaecourse.estimators import NVIL, analytic_kl, bench, pathwise, score_function
 from vaecourse.estimators.bench import GradientStatistics, gradient_bench, per_draw_gradients, summary
 from vaecourse.exact import enumerated_bound
 from vaecourse.likelihoods import Gaussian
@@ -17,6 +18,7 @@ from vaecourse.networks import MLP
 from vaecourse.objectives import elbo
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
 from vaecourse.priors import MixtureOfGaussians
+from vaecourse.randomness import seeded as seeded_for_a_while
 
 F64 = torch.float64
 
@@ -115,6 +117,55 @@ def test_threshold_is_bonferroni():
     assert statistics((0.5, 2.0), (0.0, 1.0)).threshold == pytest.approx(3.2905, abs=1e-4)
     many = GradientStatistics("it", *(torch.ones(1000, dtype=F64),) * 3, num_draws=10, seconds_per_draw=1.0)
     assert many.threshold == pytest.approx(4.8916, abs=1e-4)
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 1000])
+def test_moments_are_those_of_the_draws(monkeypatch, at_once):
+    """Of seven draws, in chunks of unequal size: the mean, and the variance that divides by six."""
+    model, x = two_state(q=(0.4, 0.6)), torch.ones(1, 1, dtype=F64)
+    monkeypatch.setattr(bench, "_ELEMENTS", 2 * at_once)  # of a gradient by two logits
+    result = gradient_bench(model, x, {"it": partial(score_function, num_samples=3)}, enumerated_bound, 7)["it"]
+    with seeded_for_a_while(0, x.device):
+        rows = [
+            per_draw_gradients(model, x, partial(score_function, num_samples=3), ["posterior.logits"], size)
+            for size in [min(at_once, 7 - start) for start in range(0, 7, at_once)]
+        ]
+    rows = torch.cat(rows)
+    assert len(rows) == 7 and rows.std() > 0.1
+    torch.testing.assert_close((result.mean, result.variance), (rows.mean(0), rows.var(0)), rtol=1e-10, atol=1e-12)
+
+
+def test_time_is_that_of_both_passes_for_a_copy_of_the_data(monkeypatch):
+    """On a clock that goes by a millisecond for each datum forward and two backward, four data take twelve."""
+    now = [0.0]
+
+    def estimator(model, x):
+        def backward(gradient):
+            now[0] += 2e-3 * len(x)
+
+        now[0] += 1e-3 * len(x)
+        values = score_function(model, x)
+        values.register_hook(backward)
+        return values
+
+    monkeypatch.setattr(bench, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    x = torch.ones(4, 1, dtype=F64)
+    result = gradient_bench(two_state(), x, {"it": estimator}, enumerated_bound, 10)["it"]
+    assert result.seconds_per_draw == pytest.approx(12e-3)
+
+
+def test_modules_are_benched_in_evaluation_mode_and_left_alone():
+    """What learns as it is called would be another estimator in every draw."""
+    modes = []
+
+    class Watched(NVIL):
+        def forward(self, model, x, num_samples=None):
+            modes.append(self.training)
+            return super().forward(model, x, num_samples)
+
+    nvil, model, x = Watched(), belief_net(), torch.ones(1, 4, dtype=F64)
+    gradient_bench(model, x, {"it": nvil}, enumerated_bound, 100)
+    assert set(modes) == {False} and nvil.training and nvil.mean == 0
 
 
 def test_state_is_left_alone():

@@ -6,6 +6,8 @@ from cases import linear_gaussian_model, neural_model, seeded
 
 from vaecourse.evaluation import GapLedger, gap_ledger
 from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal, quadrature
+from vaecourse.exact.gauss_hermite import draw_at_nodes, gauss_hermite
+from vaecourse.inference import diagonal, full
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian
 
@@ -30,6 +32,60 @@ def test_bounds_against_quadrature(neural):
     for (name, bound), truth in zip(ledger.bounds.items(), exact):
         assert ((bound - truth).abs() < 5 * ledger.noise[name] + 0.01).all(), name
     torch.testing.assert_close(ledger.gap, quadrature(model, X).log_px - exact[-1], rtol=0, atol=0.2)
+
+
+def test_noise_is_that_of_each_bound(neural):
+    """The spread of log w under q by quadrature, over the root of S; one too large would pass any test of a bound.
+
+    A standard deviation from 2000 samples is known to about 2 % (4 % for heavier tails); five times that is allowed.
+    """
+    model, ledger = neural
+    q, (nodes, weights) = model.posterior(X), gauss_hermite(32)
+    with torch.no_grad():
+        log_w = draw_at_nodes(model, X, q, nodes).log_w  # [K, 8]
+    variance = weights @ log_w.square() - (weights @ log_w).square()
+    torch.testing.assert_close(ledger.noise["encoder"], (variance / 2000).sqrt(), rtol=0.2, atol=0)
+    assert variance.max() > 2 * variance.min()  # each has its own
+
+
+def test_bounds_share_noise_that_no_q_was_fitted_to():
+    """The decoder hears which seed torch was given: one for all bounds, another one for the fits."""
+    model, seeds = neural_model(), {True: set(), False: set()}
+    log_px = quadrature(model, X).log_px
+    model.likelihood.register_forward_pre_hook(lambda *_: seeds[torch.is_grad_enabled()].add(torch.initial_seed()))
+    gap_ledger(model, X, log_px, ("diagonal", "full"), num_samples=4, num_steps=2)
+    assert len(seeds[False]) == 1 and seeds[True] and seeds[True].isdisjoint(seeds[False])
+
+
+def test_each_family_starts_where_the_poorer_one_ended():
+    model, made, starts = neural_model(num_latents=2), [], []
+
+    def family(make):
+        def start(q):
+            starts.append(q.mean)
+            made.append(make(q))
+            return made[-1]
+
+        return start
+
+    gap_ledger(model, X, quadrature(model, X).log_px, (family(diagonal), family(full)), num_samples=4, num_steps=5)
+    torch.testing.assert_close(starts[0], model.posterior(X).mean.detach(), rtol=0, atol=0)
+    torch.testing.assert_close(starts[1], made[0]().mean.detach(), rtol=0, atol=0)
+    assert (starts[1] - starts[0]).abs().max() > 0.1  # five steps of 0.05 lead somewhere
+
+
+def test_every_bound_has_as_many_samples_as_asked_for():
+    """Ten of each of eight data in chunks of 24 pairs: three, three, three and one at once."""
+    model, pairs = neural_model(), []
+    log_px = quadrature(model, X).log_px
+
+    def count(module, given):
+        if not torch.is_grad_enabled():
+            pairs.append(given[0].shape[:-1].numel())
+
+    model.likelihood.register_forward_pre_hook(count)
+    gap_ledger(model, X, log_px, num_samples=10, num_steps=1, chunk_size=24)
+    assert pairs == [24, 24, 24, 8] * 2
 
 
 def test_gaps_are_what_each_step_loses(neural):
@@ -64,6 +120,14 @@ def test_table_by_hand():
         "gap": 2.5,
     }
     assert table.loc["gap", "se"] == pytest.approx(1.0)
+
+
+def test_gaps_of_several_families_by_hand():
+    """The approximation gap is that of the encoder's own family, the poorest, not of the richest."""
+    bounds = {name: torch.tensor([value]) for name, value in (("full", -1.5), ("diagonal", -2.5), ("encoder", -5.0))}
+    ledger = GapLedger(torch.tensor([-1.0]), bounds, {name: torch.zeros(1) for name in bounds})
+    assert {name: gap.item() for name, gap in ledger.gaps.items()} == {"full": 0.5, "diagonal": 1.0, "encoder": 2.5}
+    assert (ledger.approximation_gap.item(), ledger.amortisation_gap.item(), ledger.gap.item()) == (1.5, 2.5, 4.0)
 
 
 def test_nothing_is_changed_and_chunks_do_not_matter():

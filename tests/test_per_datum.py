@@ -1,6 +1,7 @@
 """Local inference: closed forms, quadrature, data that do not disturb each other, what it leaves alone."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -79,6 +80,16 @@ def test_model_and_random_state_are_left_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_steps_fall_along_a_cosine_and_the_trace_is_of_each_datum():
+    """Up a constant slope Adam's steps have the length of the rate: 0.05 (1 + cos(pi t / T)) / 2, summed over t."""
+    model, start = conjugate(), conjugate().posterior(X)
+    slope = lambda local, x, num_samples: local.posterior.rows.sum(-1)  # noqa: E731
+    fit = optimise_posteriors(model, X, estimator=slope, num_steps=8)
+    moved = sum(0.05 * (1 + math.cos(math.pi * step / 8)) / 2 for step in range(8))
+    torch.testing.assert_close(fit.q.mean, start.mean.detach() + moved, rtol=0, atol=1e-6)
+    torch.testing.assert_close(fit.trace[0], (start.mean + start.stddev.log()).sum(-1).detach())
+
+
 def test_trace_rises_from_the_start():
     model = conjugate()
     trace = optimise_posteriors(model, X, num_steps=300, num_samples=32).trace.mean(1)
@@ -90,6 +101,10 @@ def test_chunks_and_other_estimators():
     model = conjugate()
     whole, parts = (optimise_posteriors(in_chunks(model, c), X, num_steps=20).q.mean for c in (None, 7))
     torch.testing.assert_close(whole, parts, rtol=1e-9, atol=1e-9)
+    pairs = []
+    model.likelihood.register_forward_pre_hook(lambda module, given: pairs.append(given[0].shape[:-1].numel()))
+    optimise_posteriors(in_chunks(model, 7), X, num_steps=1)
+    assert max(pairs) <= 7
     other = optimise_posteriors(model, X, estimator=pathwise, num_steps=400).q
     torch.testing.assert_close(other.mean, optimise_posteriors(model, X, num_steps=400).q.mean, rtol=0, atol=0.1)
 
@@ -116,6 +131,8 @@ def test_per_datum_is_a_posterior_for_its_data():
     with pytest.raises(ValueError, match="a q for each of 6 data, and was asked for 2"):
         posterior(X[:2])
     assert isinstance(posterior, PerDatum)
+    some = torch.tensor([4, 1, 4])
+    assert torch.equal(posterior(X[some], some).mean, posterior().mean[some])
 
 
 @pytest.mark.parametrize(
