@@ -15,7 +15,7 @@ from cases import linear_gaussian_model, seeded, slots, z_scores
 from torch import nn
 
 import vaecourse
-from vaecourse.distributions import Conditional, Given, frozen, frozen_module, has_jumps, sample_and_log_prob
+from vaecourse.distributions import Chain, Conditional, Given, frozen, frozen_module, has_jumps, sample_and_log_prob
 from vaecourse.likelihoods import Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
@@ -210,6 +210,26 @@ def test_jumps_are_found_wherever_they_are_held():
     held = Pushed(nn.Identity(), torch.zeros(1, 2), torch.ones(1, 2))
     held.parts = [normal, td.Independent(steps, 1)]
     assert has_jumps(held)
+
+
+@pytest.mark.parametrize("top_first", [True, False])
+def test_layers_of_a_chain_by_hand(top_first):
+    """From the top down whichever is drawn first; a chain in a chain shows each of its layers."""
+    first, second, third = (seeded(lambda n=n: DiagonalGaussian(nn.Linear(n, 2))) for n in (3, 1, 2))
+    x, z = torch.randn(4, 3, dtype=torch.float64), torch.randn(5, 4, 3, dtype=torch.float64)
+    a, b, c = z.split(1, -1) if top_first else z.split(1, -1)[::-1]  # as they are drawn
+    pair = Chain(first, second, (1, 1), top_first)
+    q = Chain(pair, third, (2, 1) if top_first else (1, 2), top_first)(x)
+    both = torch.cat([a, b] if top_first else [b, a], -1)
+    layers = [first(x).log_prob(a), second(a).log_prob(b), third(both).log_prob(c)]
+    expected = torch.stack(layers if top_first else layers[::-1])
+    torch.testing.assert_close(q.log_probs(z), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(q.log_prob(z), expected.sum(0), rtol=1e-12, atol=1e-12)
+    z, log_q = sample_and_log_prob(q, (6,))
+    torch.testing.assert_close(log_q, q.log_prob(z), rtol=1e-12, atol=1e-12)
+    slopes = [torch.autograd.grad(value.sum(), list(third.parameters()), retain_graph=True)
+              for value in (log_q, q.log_prob(z))]  # fmt: skip
+    torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
 
 
 def test_given_reads_its_context_through_the_network():

@@ -328,6 +328,19 @@ def test_what_an_estimator_does_not_know_goes_to_its_objective(estimator):
         estimator(model, x, beta=0.5)  # the plain ELBO has no beta, and says so
 
 
+def test_autocast_rounds_no_samples_where_the_kl_is_in_closed_form():
+    """Of a full Gaussian, whose matrix products it would round to three digits; nothing here is a network."""
+    torch.manual_seed(0)
+    likelihood = Gaussian(nn.ZeroPad1d((0, 3)))  # x has five dimensions, as the parameters of q do
+    model = LatentVariableModel(StandardNormal(2), likelihood, FullCovarianceGaussian(nn.Identity(), 2))
+    x, values = torch.randn(50, 5), []
+    for rounding in (False, True):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounding):
+            values.append(analytic_kl(model, x, 3))
+    assert torch.equal(*values)
+
+
 def test_analytic_kl_takes_the_weight_of_the_kl():
     model, x = conjugate("diagonal")
     kl = td.kl_divergence(model.posterior(x), model.prior())

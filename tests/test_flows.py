@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.distributions as td
 from cases import Case, bijectors, seeded
 from methods import Autoregressive
 from test_distributions import nodes_and_weights
@@ -143,6 +144,31 @@ def test_base_matters():
     q = Flow(base, Permutation(2))(torch.tensor([[1.0, -1.0, 0.0, math.log(2.0)]]))
     by_hand = -math.log(2 * math.pi) - math.log(2.0)
     assert q.log_prob(torch.tensor([[-1.0, 1.0]])).item() == pytest.approx(by_hand, abs=1e-6)
+
+
+class Affine(Bijector):
+    """z -> scale z + shift, of which a few in a row are done by hand."""
+
+    def __init__(self, scale, shift):
+        super().__init__()
+        self.scale, self.shift = torch.tensor(scale, dtype=F64), torch.tensor(shift, dtype=F64)
+
+    def forward_and_log_det(self, z, c=None):
+        return self.scale * z + self.shift, self.scale.log().sum().expand(z.shape[:-1])
+
+    def inverse_and_log_det(self, y, c=None):
+        return (y - self.shift) / self.scale, -self.scale.log().sum().expand(y.shape[:-1])
+
+
+def test_bijectors_in_a_row_are_a_gaussian_by_hand():
+    """The first is nearest to the base, the inverses come in the opposite order, and their determinants add up."""
+    row = Affine([2.0, 3.0], [1.0, -1.0]), Permutation(2), Affine([0.5, 5.0], [0.0, 4.0])
+    q = Flow(StandardNormal(2), *row).double()()
+    expected = td.Independent(td.Normal(torch.tensor([-0.5, 9.0], dtype=F64), torch.tensor([1.5, 10.0], dtype=F64)), 1)
+    torch.testing.assert_close(q.log_prob(points()), expected.log_prob(points()), rtol=1e-12, atol=1e-12)
+    for draw in (q.rsample_and_log_prob, q.rsample_and_path_log_prob):
+        z, log_q = draw((7,))
+        torch.testing.assert_close(log_q, expected.log_prob(z), rtol=1e-12, atol=1e-12)
 
 
 def test_every_bijector_is_tested_here():
