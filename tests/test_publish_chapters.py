@@ -1,5 +1,6 @@
 """Finding chapters, reading what their parameters allow, and refusing everything else before anything runs."""
 
+import signal
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ from click.testing import CliRunner
 from nbformat import v4
 
 from vaecourse.publish.chapters import UsageError, all_chapters, find_chapter, read_parameters
-from vaecourse.publish.cli import app
+from vaecourse.publish.cli import _chosen, app
+from vaecourse.publish.commands import plain_errors
 
 PARAMETERS = """\
 tier = "quick"  # str, one of: quick, laptop, paper
@@ -141,6 +143,33 @@ def test_refusals_are_one_sentence_and_nothing_is_run_or_written(folder, argumen
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
     assert sorted(folder.iterdir()) == before
+
+
+def test_chapters_are_taken_in_reading_order_and_each_once(folder):
+    chosen = _chosen(("9b", "vae", "8", "02_em"), every=False)
+    assert [chapter.name for chapter in chosen] == ["02_em", "08_vae", "09b_bits_back"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UsageError("No."), 2, "No.\n"),
+        (OSError(28, "No space left"), 1, "command could not read or write: [Errno 28] No space left.\n"),
+        (KeyboardInterrupt("in cell 3"), 130, "Stopped: in cell 3. What was complete before is untouched.\n"),
+    ],
+)
+def test_what_a_user_can_cause_is_a_sentence_and_an_exit_code(capsys, error, code, said):
+    """And a polite request to stop is afterwards again what it was before."""
+
+    @plain_errors
+    def command():
+        raise error
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stopped:
+        command()
+    assert (stopped.value.code, capsys.readouterr().err) == (code, said)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_folder_without_chapters_is_said_to_be_one(tmp_path, monkeypatch):

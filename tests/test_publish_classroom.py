@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
+from vaecourse.publish.classroom import _task
 from vaecourse.publish.cli import app
 from vaecourse.publish.running import ChapterFailed, run_notebook
 
@@ -22,6 +23,9 @@ def folder(tmp_path, monkeypatch):
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
         cell.execution_count = count
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=f"output {count}\n")]
+        cell.metadata["jupyter"] = {"source_hidden": True}
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.source += "\n### BEGIN HIDDEN TESTS\nassert posterior_mean(9, 1) == 10 / 12\n### END HIDDEN TESTS"
     nbformat.write(notebook, chapters / "08_sample.ipynb")
     monkeypatch.setenv("VAECOURSE_CHAPTERS", str(chapters))
     monkeypatch.chdir(tmp_path)
@@ -46,7 +50,7 @@ def cell(notebook, grade_id):
 
 def test_no_solution_is_left_and_everything_else_is(copy):
     text = "\n".join(c.source for c in copy.cells)
-    for secret in ("h + t + 2", "BEGIN SOLUTION", "Each toss is one more", "A secret in the fold"):
+    for secret in ("h + t + 2", "BEGIN SOLUTION", "Each toss is one more", "A secret in the fold", "10 / 12"):
         assert secret not in text
     for kept in ("The posterior is a Beta", "Exercise 8.2", '"""Return E[z | h, t]', "before any toss", "References"):
         assert kept in text
@@ -58,6 +62,28 @@ def test_a_stub_names_its_exercise_and_function(copy):
         '    raise NotImplementedError("Exercise 8.1: complete posterior_mean, then run this cell and its check")'
     )
     assert cell(copy, "exercise-08-2").source == "*Your answer here.*"
+
+
+def test_a_stub_names_the_function_that_holds_the_solution():
+    """Not a helper above it, nor one below."""
+    lines = "def a():\n    return 1\n\n\ndef b():\n    ### BEGIN SOLUTION\n    return 2\n    ### END SOLUTION\n\n\n"
+    cell = nbformat.v4.new_code_cell(lines + "def c():\n    return 3")
+    assert _task(cell) == "complete b, then run this cell and its check"
+    loose = nbformat.v4.new_code_cell("def a():\n    return 1\n\n\n### BEGIN SOLUTION\nx = a()\n### END SOLUTION")
+    assert _task(loose) == "write this cell, then run it and its check"
+
+
+def test_nothing_is_folded_away_where_a_student_is_to_write(copy):
+    assert not any("jupyter" in c.metadata for c in copy.cells)
+
+
+def test_checksums_are_of_the_text_that_is_handed_out(copy):
+    """Nbgrader restores what a student has changed by them."""
+    from nbgrader.utils import compute_checksum
+
+    graded = [c for c in copy.cells if c.metadata.get("nbgrader", {}).get("checksum")]
+    assert {"exercise-08-1", "check-08-1"} <= {c.metadata.nbgrader.grade_id for c in graded}
+    assert all(c.metadata.nbgrader.checksum == compute_checksum(c) for c in graded)
 
 
 def test_checks_are_locked_and_keep_their_points(copy):
@@ -99,6 +125,15 @@ def test_work_is_not_overwritten_without_force(copy, folder):
     assert student("8", "--out", "copies", "--force").exit_code == 0
     assert "NotImplementedError" in path.read_text(encoding="utf-8")
     assert [p.name for p in path.parent.iterdir()] == ["08_sample.ipynb"]
+
+
+def test_copies_are_written_all_or_none(folder):
+    """The second is in the way, so the first is not written either."""
+    (folder / "chapters" / "09_next.ipynb").write_bytes((folder / "chapters" / "08_sample.ipynb").read_bytes())
+    (folder / "copies").mkdir()
+    (folder / "copies" / "09_next.ipynb").write_text("a student's work", encoding="utf-8")
+    assert student("8", "9", "--out", "copies").exit_code == 2
+    assert [path.name for path in (folder / "copies").iterdir()] == ["09_next.ipynb"]
 
 
 def test_the_chapter_itself_is_never_overwritten(folder):

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 from nbformat import v4
 
-from vaecourse.publish import reports
+from vaecourse.publish import reports, running
 from vaecourse.publish.cli import app
 
 
@@ -73,6 +74,25 @@ def test_a_run_that_did_not_finish_is_never_a_report(folder, earlier, cell, mess
     partial = nbformat.read(out / "04_fault.partial.ipynb", as_version=4)
     assert partial.cells[0].source.startswith(f"**This run did not finish:** {message}")
     assert partial.cells[3].outputs[0].text == "1\n"
+
+
+def test_the_time_limit_is_that_of_the_whole_chapter(tmp_path, monkeypatch):
+    """Of ten seconds a cell that starts after seven has three left, and one that comes too late next to nothing."""
+    import papermill
+
+    now, left = 100.0, []
+
+    def execute(*arguments, timeout_func, **options):
+        nonlocal now
+        for now in (100.0, 107.0, 130.0):  # noqa: B007
+            left.append(timeout_func(None))
+        raise RuntimeError("that is enough")
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: now))
+    with pytest.raises(running.ChapterFailed, match="that is enough"):
+        running.run_notebook(chapter("x = 1"), tmp_path, folder=tmp_path, timeout=10.0)
+    assert left == [10.0, 3.0, 0.1]
 
 
 def test_a_good_run_replaces_the_report_and_removes_the_partial_notebook(folder, earlier):

@@ -148,6 +148,14 @@ def test_links_lead_to_pages_that_exist(html):
     assert soup.select_one("nav.neighbours a.next")["href"] == "../09_next/09_next.html"
 
 
+def test_links_keep_their_fragments():
+    """To a section of another chapter, and of this one."""
+    cell = v4.new_markdown_cell("# Links\n\n[there](09_next.ipynb#the-proof) and [here](08_sample.ipynb#Links)")
+    soup = BeautifulSoup(chapter_page(v4.new_notebook(cells=[cell]), PAGE, SAMPLE.parent), "html.parser")
+    links = {a.get_text(): a["href"] for a in soup.select("main a[href]")}
+    assert (links["there"], links["here"]) == ("../09_next/09_next.html#the-proof", "#Links")
+
+
 def test_the_page_says_what_ran(html):
     soup = BeautifulSoup(html, "html.parser")
     assert soup.title.get_text() == "The evidence of a coin <&>"

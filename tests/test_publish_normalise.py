@@ -53,6 +53,11 @@ def test_what_changes_by_accident_goes_and_the_rest_stays(messy):
     nbformat.validate(stored)
 
 
+def test_folds_stay_folded(messy):
+    messy.cells[1].metadata["jupyter"] = {"source_hidden": True}
+    assert normalised(messy).cells[1].metadata == {"jupyter": {"source_hidden": True}}
+
+
 def test_ids_follow_from_the_text_and_stored_form_is_a_fixed_point(messy):
     stored = normalised(messy)
     messy.cells[0].id = "another"

@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 from nbformat import v4
 
-from vaecourse.publish.chapters import find_chapter
+from vaecourse.publish import batch, reports
+from vaecourse.publish.chapters import all_chapters, find_chapter
 from vaecourse.publish.cli import app
 from vaecourse.publish.html import external_assets
+from vaecourse.publish.running import ChapterFailed
 
 SAMPLE = Path(__file__).parent / "fixtures" / "sample_chapter.md"
 
@@ -39,7 +41,7 @@ def course(tmp_path_factory):
     nbformat.write(jupytext.read(SAMPLE), chapters / "08_sample.ipynb")
     nbformat.write(chapter("x = 1", "assert x == 2, 'not two'", "y = 3"), chapters / "09_next.ipynb")
     last = chapter("import sys, os", "print(sys.executable, os.getcwd(), os.environ['TQDM_DISABLE'])", title="Last")
-    last.cells[0].source += "\n\nAfter [the sample](08_sample.ipynb)."
+    last.cells[0].source += "\n\nAfter [the sample](08_sample.ipynb), it is 3<!--record:nowhere--> nats."
     nbformat.write(last, chapters / "10_last.ipynb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VAECOURSE_CHAPTERS", str(chapters))
@@ -125,9 +127,81 @@ def test_the_partial_notebook_says_why_and_shows_how_far_it_came(course):
     assert code[1].outputs[0].ename == "AssertionError"
 
 
+def test_a_number_that_the_run_did_not_record_is_named(course):
+    """By its star in the prose, and in the metrics, where a program looks for it."""
+    assert metrics_of(course[1], "10_last")["not_recorded"] == ["nowhere"]
+    notebook = nbformat.read(course[1] / "10_last" / "10_last.ipynb", as_version=4)
+    assert "3<!--record:nowhere-->\\* nats" in notebook.cells[0].source
+
+
+METRICS = {
+    "title": "A title", "tier": "laptop", "parameters": {"tier": "laptop", "seed": 3}, "changed": ["tier", "seed"],
+    "data": [{"name": "digits", "protocol": "dynamic", "split": part} for part in ("train", "test")],
+    "seconds": 12.4, "device": "cuda", "platform": "Linux", "finished": "2026-01-02T03:04:05+00:00",
+    "versions": {"vaecourse": "1.2.3", "python": "3.11", "torch": "2.9"},
+}  # fmt: skip
+
+
+def test_what_a_reader_should_know_about_a_run():
+    """Nats without their protocol mean nothing; the tier is said once, and so is each data set."""
+    facts = ["tier laptop", "seed = 3", "digits, dynamic", "12 s on cuda", "version 1.2.3"]
+    assert reports.run_facts(METRICS) == facts
+
+
+@pytest.fixture
+def three(folder):
+    """Three chapters without a run, and an empty folder of reports."""
+    for name in ("07_before", "08_this", "09_after"):
+        nbformat.write(chapter("x = 1", title=name), folder / f"{name}.ipynb")
+    (folder.parent / "out").mkdir()
+    return folder.parent / "out"
+
+
+def made(out, name):
+    """A report as far as other pages look at it."""
+    (out / name).mkdir()
+    (out / name / f"{name}.html").touch()
+    (out / name / "metrics.json").write_text(json.dumps(METRICS), encoding="utf-8")
+
+
+def test_a_page_leads_to_its_neighbours_where_they_have_pages(three):
+    made(three, "07_before")
+    page = reports._page(find_chapter("8"), METRICS, three)
+    assert (page.previous, page.following) == (("../07_before/07_before.html", "07_before"), None)
+    made(three, "09_after")
+    page = reports._page(find_chapter("8"), METRICS, three)
+    assert page.following == ("../09_after/09_after.html", "09_after")
+    assert page.links["09_after.ipynb"] == "../09_after/09_after.html"
+
+
+def test_pages_are_written_again_when_all_reports_are_there(three, monkeypatch):
+    """A page that was written early does not know of the chapters after it; one that failed has nothing to write."""
+    done = []
+
+    def write_report(chapter, out, **options):
+        done.append(f"run {chapter.number}")
+        if chapter.number == "09":
+            raise ChapterFailed("it failed")
+        made(out, chapter.name)
+
+    monkeypatch.setattr(batch, "write_report", write_report)
+    monkeypatch.setattr(batch, "render", lambda chapter, folder, out: done.append(f"page {chapter.number}"))
+    assert batch.report_chapters([(chapter, {}) for chapter in all_chapters()], three, None) == 1
+    assert done == ["run 07", "run 08", "run 09", "page 07", "page 08"]
+
+
+def test_the_index_tells_a_good_report_from_a_later_run_that_failed(three):
+    made(three, "07_before"), made(three, "08_this")
+    (three / "08_this.partial.ipynb").touch()
+    first, second, third = batch.index_page(three, {}).split("<li>")[1:]
+    assert "2026-01-02<" in first and "did not finish" not in first
+    assert "2026-01-02 · a later run did not finish" in second and "no report yet" in third
+
+
 def test_parameters_reach_the_run_and_the_prose_states_its_numbers(folder):
     nbformat.write(jupytext.read(SAMPLE), folder / "08_sample.ipynb")
-    result = run("report", "sample", "-p", "num_heads", "9", "-p", "strength", "2", "--out", "out")
+    given = ["-p", "num_heads", "9", "-p", "strength", "2", "-p", "seed", "0"]  # the last as it is anyway
+    result = run("report", "sample", *given, "--out", "out")
     assert result.exit_code == 0, result.stdout
     page = Path("out/08_sample/08_sample.html").resolve()
     assert result.stdout == f"The report is in {page}\n"
@@ -159,7 +233,9 @@ def test_chapters_are_refreshed_in_place_and_the_second_time_nothing_changes(fol
     assert "log_evidence = -7.19 ± 0.03 nats" in first
     assert sorted(path.name for path in folder.iterdir()) == ["08_sample.ipynb", "09_broken.ipynb"]
 
-    assert run("chapters", "8").exit_code == 0
+    partial = folder.parent / "reports" / "08_sample.partial.ipynb"
+    partial.write_text("of an earlier failure", encoding="utf-8")
+    assert run("chapters", "8").exit_code == 0 and not partial.exists()
     assert (folder / "08_sample.ipynb").read_text(encoding="utf-8") == first
 
 

@@ -18,6 +18,8 @@ from vaecourse.record import as_text, record, record_data
         (np.int64(1797), None, "1797 nats"),
         (6.21e-17, None, "6.21e-17 nats"),
         (12345.678, None, "12346 nats"),
+        (-12345.678, None, "-12346 nats"),
+        (1.5e10, None, "1.5e+10 nats"),
         (1234.0, 37.0, "1234 ± 37 nats"),
     ],
 )
