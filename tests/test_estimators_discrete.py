@@ -315,6 +315,21 @@ def test_scores_against_autograd(make):
     )
 
 
+def test_each_latent_has_a_baseline_of_its_own():
+    """Of its own signal, log p(x|z) + log p(z_l) - log q(z_l|x), the mean over the two other samples."""
+    model, x = belief_net(), DATA["belief_net"]
+    model.posterior = PerDatum(FactorisedBernoulli(nn.Identity()), model.posterior(x).base_dist.logits)
+    torch.manual_seed(0)
+    value = rao_blackwellised(model, x, 3, baseline="leave_one_out").sum()
+    (found,) = torch.autograd.grad(value, model.posterior.rows)
+    torch.manual_seed(0)
+    draw, q = model.draw(x, 3), model.posterior().base_dist
+    signal = draw.log_px_z[..., None] + model.prior().base_dist.log_prob(draw.z) - q.log_prob(draw.z)  # [S, B, L]
+    others = torch.stack([(signal.sum(0) - part) / 2 for part in signal])
+    expected = ((signal - others) * (draw.z - q.probs)).mean(0)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-10, atol=1e-10)
+
+
 def test_leave_one_out_by_hand():
     model, x = belief_net(), DATA["belief_net"]
     torch.manual_seed(0)
