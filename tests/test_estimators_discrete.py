@@ -401,16 +401,22 @@ def test_the_hard_sample_is_the_soft_ones_largest_entry(name):
 
 
 @pytest.mark.parametrize("temperature", [None, 0.7, 1.0])
-def test_which_way_the_straight_gradient_goes(temperature):
-    """From z to the logits by the slope of the mean, p (1 - p), or of the soft sample, s (1 - s) / temperature."""
+@pytest.mark.parametrize("estimator", [gumbel_softmax, straight_through])
+def test_which_way_a_relaxed_gradient_goes(estimator, temperature):
+    """From z to the logits by the slope of the mean, p (1 - p), or of the soft sample, s (1 - s) / temperature.
+
+    The KL's own gradient, in closed form, comes on top.
+    """
     model, x = belief_net(), DATA["belief_net"]
     model.posterior = PerDatum(FactorisedBernoulli(nn.Identity()), model.posterior(x).base_dist.logits)
     logits = model.posterior.rows
-    (_, soft), _ = decoded(model, lambda: gumbel_softmax(model, x, 5, temperature=temperature or 1.0))
+    (_, soft), relaxed = decoded(model, lambda: gumbel_softmax(model, x, 5, temperature=temperature or 1.0))
     (z,), value = decoded(model, lambda: straight_through(model, x, 5, temperature))
-    slope_of_z, found = torch.autograd.grad(value.sum(), [z, logits])
     p = logits.sigmoid()
     slope = p * (1 - p) if temperature is None else soft * (1 - soft) / temperature
+    if estimator is gumbel_softmax:
+        z, value, slope = soft, relaxed, soft * (1 - soft) / (temperature or 1.0)
+    slope_of_z, found = torch.autograd.grad(value.sum(), [z, logits], retain_graph=True)
     prior = model.prior().base_dist.logits
     kl = (p * (logits - prior) + F.softplus(prior) - F.softplus(logits)).sum()
     expected = (slope_of_z * slope).sum(0) - torch.autograd.grad(kl, logits)[0]
