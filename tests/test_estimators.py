@@ -10,7 +10,7 @@ from cases import linear_gaussian_model, neural_model, seeded, two_state
 from test_exact import linear_gaussian_elbo
 from torch import nn
 
-from vaecourse.distributions import Conditional
+from vaecourse.distributions import Chain, Conditional
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
@@ -363,3 +363,18 @@ def test_analytic_kl_takes_the_weight_of_the_kl():
         torch.manual_seed(0)
         values.append(analytic_kl(model, x, 2, beta=beta))
     torch.testing.assert_close(values[1] - values[0], 0.75 * kl, rtol=1e-10, atol=1e-10)
+
+
+def test_jumps_within_a_chain_are_refused():
+    """Which the second part has is known only once the first has been drawn; evaluation needs no gradient."""
+
+    class StepsGiven(Conditional):
+        def forward(self, z):
+            return td.Independent(Steps(z - 50.0, z + 50.0, validate_args=False), 1)
+
+    q = Chain(DiagonalGaussian(nn.Linear(3, 2)), StepsGiven(), (1, 1)).double()
+    model = LatentVariableModel(StandardNormal(2).double(), Bernoulli(nn.Linear(2, 3)).double(), q)
+    with pytest.raises(ValueError, match="the second part of a chain needs a density without jumps, and Independent"):
+        pathwise(model, torch.ones(2, 3, dtype=F64))
+    with torch.no_grad():
+        assert pathwise(model, torch.ones(2, 3, dtype=F64)).isfinite().all()

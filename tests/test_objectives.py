@@ -141,3 +141,20 @@ def test_masses_have_a_row_for_each_sample():
         for objective in (elbo, iwae):
             with pytest.raises(ValueError, match=r"log_mass must be \[2, B\] or \[2, 1\], and has shape"):
                 objective(draw, wrong.double())
+
+
+@pytest.mark.parametrize("alpha", [1 - 1e-7, 1 - 1e-5, 1 + 1e-6, 0.999, 1.01, 0.5, 2.0])
+def test_renyi_in_single_precision(alpha):
+    """Also next to alpha = 1, where the power mean of the weights is one plus a rounding error of float32."""
+    log_w = -96.5 + torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    values = []
+    for dtype in (torch.float32, torch.float64):
+        weights = log_w.to(dtype).requires_grad_()
+        draw = Draw(torch.zeros(50, 3, 1), weights, torch.zeros(50, 3, dtype=dtype), torch.zeros(50, 3, dtype=dtype))
+        value = renyi(draw, alpha)
+        values.append((value.double().detach(), torch.autograd.grad(value.sum(), weights)[0].double()))
+    torch.testing.assert_close(values[0][0], values[1][0], rtol=0, atol=1e-4)  # float32 near 100 has steps of 8e-6
+    torch.testing.assert_close(values[0][1], values[1][1], rtol=1e-3, atol=1e-6)
+    at_one = elbo(draw).detach().double() + (1 - alpha) / 2 * log_w.double().var(0, correction=0)  # to first order
+    if abs(1 - alpha) < 1e-4:
+        torch.testing.assert_close(values[1][0], at_one, rtol=0, atol=1e-6)

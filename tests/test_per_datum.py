@@ -91,6 +91,8 @@ def test_steps_fall_along_a_cosine_and_the_trace_is_of_each_datum():
     moved = sum(0.05 * (1 + math.cos(math.pi * step / 8)) / 2 for step in range(8))
     torch.testing.assert_close(fit.q.mean, start.mean.detach() + moved, rtol=0, atol=1e-6)
     torch.testing.assert_close(fit.trace[0], (start.mean + start.stddev.log()).sum(-1).detach())
+    prior = optimise_posteriors(model, X, start="prior", estimator=slope, num_steps=1)  # from N(0, I)
+    torch.testing.assert_close(prior.trace[0], torch.zeros(6, dtype=F64))
 
 
 def test_trace_rises_from_the_start():

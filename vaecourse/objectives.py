@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from vaecourse.model import Draw
@@ -91,7 +92,12 @@ def renyi(draw: Draw, alpha: float, log_mass: Tensor | None = None) -> Tensor:
     """
     if alpha == 1:
         return elbo(draw, log_mass)
-    return _log_mean_exp((1 - alpha) * draw.log_w, log_mass) / (1 - alpha)
+    middle = draw.log_w.detach().masked_fill(~draw.log_w.isfinite(), 0.0).mean(0)  # [B]
+    scaled = (1 - alpha) * (draw.log_w - middle)
+    far = _log_mean_exp(scaled, log_mass)
+    # Near alpha = 1 that is the logarithm of a number next to one, of which float32 would keep nothing.
+    near = _mean(scaled.clamp(-1, 1).expm1(), log_mass).log1p()
+    return middle + torch.where(scaled.abs().amax(0) < 0.1, near, far) / (1 - alpha)
 
 
 def _mean(values: Tensor, log_mass: Tensor | None) -> Tensor:

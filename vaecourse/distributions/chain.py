@@ -108,6 +108,11 @@ class ChainDistribution(td.Distribution):
             raise NotImplementedError(
                 f"the second part of a chain must have rsample, and {type(second).__name__} has not"
             )
+        if torch.is_grad_enabled() and has_jumps(second):  # known only now, after the estimator has asked
+            raise ValueError(
+                f"the second part of a chain needs a density without jumps, and {type(second).__name__} has some: "
+                "a gradient along the samples does not see them"
+            )
         z_2, log_q_2 = sample_and_log_prob(second)
         return self._joined(z_1, z_2), log_q_1 + log_q_2
 
