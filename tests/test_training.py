@@ -304,22 +304,6 @@ def test_a_ramp_that_starts_above_zero_ends_at_one():
     assert [ramp(4, 0.2)(step, 100) for step in (0, 1, 2, 4, 50)] == pytest.approx([0.2, 0.4, 0.6, 1.0, 1.0])
 
 
-def test_annealed_values_have_the_models_type():
-    """A third in float32 is another number, by 1e-8."""
-    seen = set()
-
-    def bound(model, x, beta):
-        seen.add(beta.item())
-        return beta * pathwise(model, x)
-
-    fit(neural_model(), bound, binary(), num_epochs=1, anneal={"beta": lambda *_: 1 / 3}, progress=False)
-    assert seen == {1 / 3}
-
-
-def test_a_ramp_that_starts_above_zero_ends_at_one():
-    assert [ramp(4, 0.2)(step, 100) for step in (0, 1, 2, 4, 50)] == pytest.approx([0.2, 0.4, 0.6, 1.0, 1.0])
-
-
 def test_annealing_fits_the_estimators_of_the_package():
     """The KL's weight reaches the objective through the estimator, and a weight of one is no weight."""
     plain = fitted(valid=binary(20, 1))[1].records

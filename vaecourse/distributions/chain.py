@@ -9,7 +9,7 @@ import torch.distributions as td
 from torch import Tensor, nn
 
 from vaecourse.distributions.conditional import Conditional
-from vaecourse.distributions.sampling import log_prob, sample_and_log_prob
+from vaecourse.distributions.sampling import has_jumps, log_prob, sample_and_log_prob
 
 ONE = torch.Size()
 
