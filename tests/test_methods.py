@@ -57,7 +57,7 @@ def test_trains(name):
 def test_trains_in_bfloat16(name):
     """Nearly the same training: bfloat16 rounds to three digits, 0.4 % of some 40 nats, and errors average out."""
     plain, rounded = (trained(name, precision=precision)[1].records[-1] for precision in ("fp32", "bf16"))
-    assert rounded["valid_bound"] == pytest.approx(plain["valid_bound"], abs=0.5)
+    assert rounded["valid_bound"] == pytest.approx(plain["valid_bound"], abs=0.5)  # chosen: a wrong type costs more
 
 
 @every_method
@@ -73,7 +73,7 @@ def test_goes_on_bit_for_bit(name, tmp_path):
 @every_method
 def test_trains_compiled(name):
     plain, compiled = (trained(name, compile=compile)[1].records[-1] for compile in (False, True))
-    assert compiled["valid_bound"] == pytest.approx(plain["valid_bound"], abs=0.05)
+    assert compiled["valid_bound"] == pytest.approx(plain["valid_bound"], abs=0.05)  # chosen
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -84,8 +84,7 @@ def test_is_evaluated_as_any_model(name):
     torch.manual_seed(0)
     estimate = importance_log_likelihood(model, x, num_samples=200)
     assert estimate.log_px.shape == (100,) and estimate.log_px.isfinite().all()
-    if name not in ("MCMC-refined",):
-        assert estimate.log_px.mean() > history.records[history.best_epoch - 1]["valid_bound"]
+    assert estimate.log_px.mean() > history.records[history.best_epoch - 1]["valid_bound"]
 
 
 def test_evaluation_calls_the_prior_once(monkeypatch):
