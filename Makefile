@@ -13,7 +13,7 @@ CREATED := $(VENV)/.created
 BASE := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: help report test course chapters figures lint zoo clean
+.PHONY: help report test course chapters figures lint exercises zoo seeds clean
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,8 @@ help:
 	@echo 'make chapters   run all chapters again and store their outputs in place'
 	@echo 'make figures    put all figures of the chapters on one page, reports/figures.html'
 	@echo 'make lint       check the style of code and notebooks (a part of make test)'
+	@echo 'make exercises  try solutions, stubs, wrong and right answers of every exercise (a part of make test)'
+	@echo 'make seeds      run all chapters at seeds 0 to 4: which assertions fail, what the records scatter by'
 	@echo 'make zoo        plant faults in the package: the assertions of the chapters must find them'
 	@echo 'make clean      remove .venv and caches; reports, downloaded data and copies stay'
 
@@ -37,7 +39,7 @@ figures: $(BASE)
 
 # One thread, if the caller asks for no other number: with more, the last digits of a training run depend on the
 # machine, and the threads of these small models wait for each other for minutes where other programs run beside them.
-report chapters test zoo: export OMP_NUM_THREADS ?= 1
+report chapters test exercises zoo seeds: export OMP_NUM_THREADS ?= 1
 
 chapters: $(BASE)
 	@$(RUN) -m vaecourse chapters
@@ -46,7 +48,13 @@ lint: $(DEV)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-test: lint
+exercises: $(DEV)
+	$(RUN) tests/run_exercises.py
+
+seeds: $(BASE)
+	@$(RUN) -m vaecourse seeds
+
+test: lint exercises
 	$(RUN) -m pytest -n 2
 	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile chapters
 

@@ -17,10 +17,10 @@ from vaecourse.publish.normalise import normalised
 from vaecourse.publish.prose import collect_records, marked_numbers
 
 # Chapters that the course will have. A link to one of them may stand before its chapter does.
-SYLLABUS = """00_start_here 01_maximum_likelihood 02_em 03_approximate_inference 04_elbo 05_amortization
-06_score_function 07_reparameterization 08_vae 09a_information 09b_bits_back 10_evaluation 11_hierarchies 12_pixelvae
-13_priors 14_inference_gaps 15_better_amortization 16a_flows 16b_autoregressive_flows 17_iaf_vae
-18a_richer_posteriors 18b_mcmc_and_vi 19_iwae 20_summary""".split()
+SYLLABUS = """00_start_here 01_maximum_likelihood 02_em 03a_markov_chains 03b_variational_families 04_elbo
+05_amortization 06_score_function 07a_reparameterization 07b_other_shapes 08_vae 09a_information 09b_bits_back
+10_evaluation 11_hierarchies 12_pixelvae 13_priors 14_inference_gaps 15_better_amortization 16a_flows
+16b_autoregressive_flows 17_iaf_vae 18a_richer_posteriors 18b_mcmc_and_vi 19_iwae 20_summary""".split()
 
 CLOSING = ["Summary", "Exercises", "References"]
 TIERS = ("quick", "laptop", "paper")
@@ -382,12 +382,72 @@ def _stub_and_check(name: str, solutions: list[NotebookNode], checks: list[Noteb
             continue  # an answer in words, graded by a reader
         if not metadata.get("locked"):
             yield f"the check of {name} is not locked"
-        asserts = [node for node in ast.walk(parsed(cell)) if isinstance(node, ast.Assert)]
-        if sum(node.msg is not None for node in asserts) < 2:
+        predicts = any(map(_is_prediction, solutions))
+        if _num_messages(cell) < (1 if predicts else 2):
             yield f"the check of {name} must name at least two misconceptions in its messages"
+        defined |= {"prediction"} if predicts else set()
         used = {node.id for node in ast.walk(parsed(cell)) if isinstance(node, ast.Name)}
         if not used & defined:
             yield f"the check of {name} uses nothing that its stub defines, so that the stub passes"
+
+
+def _num_messages(cell: NotebookNode) -> int:
+    """Messages of a check: those of its asserts, and the sentences in its tables of mistakes."""
+    nodes = list(ast.walk(parsed(cell)))
+    asserts = sum(isinstance(node, ast.Assert) and node.msg is not None for node in nodes)
+    return asserts + sum(len(node.keys) for node in nodes if isinstance(node, ast.Dict))
+
+
+def _is_prediction(cell: NotebookNode) -> bool:
+    """Whether a solution cell holds a prediction rather than a function."""
+    return cell.cell_type == "code" and re.search(r"^prediction = ", cell.source, re.MULTILINE) is not None
+
+
+def predict_run_explain(page: Page) -> Iterator[str]:
+    """One exercise has its reader predict an outcome, run the experiment and explain it in words."""
+    for cells in page.exercises:
+        solutions = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+        if any(map(_is_prediction, solutions)) and any(cell.cell_type == "markdown" for cell in solutions):
+            return
+    yield "no exercise asks to predict (prediction = ...), run and explain in an answer cell"
+
+
+def answers_in_words(page: Page) -> Iterator[str]:
+    """A written solution is folded inside its answer cell, which nbgrader empties, and nowhere else."""
+    for cell in page.markdown:
+        folded = re.search(r"<summary[^>]*>\s*(?:<\w+>)?\s*(?:Solution|Answer)", cell.source, re.IGNORECASE)
+        if bool(cell.metadata.get("nbgrader", {}).get("solution")) != bool(folded):
+            yield f"{first_line(cell)}: a solution in words is <details><summary>Solution</summary> in an answer cell"
+
+
+def checks_draw_their_own_inputs(page: Page) -> Iterator[str]:
+    """A check draws from a generator of its own, ``inputs(...)``, and every comparison in it has a message."""
+    for cell in page.code:
+        if not cell.metadata.get("nbgrader", {}).get("grade"):
+            continue
+        for node in ast.walk(parsed(cell)):
+            if isinstance(node, ast.Assert) and node.msg is None:
+                yield f"line {node.lineno} of the check {first_line(cell)} asserts without a message"
+            if not isinstance(node, ast.Call):
+                continue
+            name, keywords = ast.unparse(node.func), {keyword.arg for keyword in node.keywords}
+            if name == "torch.manual_seed":
+                yield f"the check {first_line(cell)} seeds the global generator: draw from inputs(...)"
+            if (
+                re.fullmatch(r"torch\.(randn?|randint|randperm|bernoulli|multinomial)", name)
+                and "generator" not in keywords
+            ):
+                yield f"line {node.lineno} of the check {first_line(cell)} draws without generator="
+            if name.endswith("assert_close") and "msg" not in keywords:
+                yield f"line {node.lineno} of the check {first_line(cell)} compares without a message"
+
+
+def only_what_runs_is_said(page: Page) -> Iterator[str]:
+    """Nothing rests on runs that no cell and no command repeats."""
+    captions = [o.data["text/markdown"] for c in page.code for o in c.outputs if "text/markdown" in o.get("data", {})]
+    for text in [*(cell.source for cell in page.prose()), *captions]:
+        for found in re.findall(r"\bnot (?:shown|tested)(?: here)?\b", text):
+            yield f"{text.strip()[:60]!r} says {found!r}: run it or strike it"
 
 
 def nbgrader_metadata(page: Page) -> Iterator[str]:
@@ -506,6 +566,10 @@ RULES: dict[str, Callable[[Page], Iterator[str]]] = {
         figures,
         assertions,
         exercises,
+        predict_run_explain,
+        answers_in_words,
+        checks_draw_their_own_inputs,
+        only_what_runs_is_said,
         nbgrader_metadata,
         recorded_numbers,
         unmarked_numbers,

@@ -30,6 +30,28 @@ colour = {
 }
 style = {"p": "-", "q": "--", "data": "-", "bound": "-.", "truth": "-", "other": ":", "light": (0, (5, 1))}
 
+# Competitors are no meaning: methods, optimisers and clusters take these, in the order in which a figure names them
+# (Paul Tol's muted scheme, whose colours differ from those above). Use: ax.plot(x, y, **rival[0]).
+rival = [
+    {"color": "#332288", "linestyle": "-", "marker": "o"},
+    {"color": "#882255", "linestyle": "--", "marker": "s"},
+    {"color": "#999933", "linestyle": "-.", "marker": "^"},
+    {"color": "#44AA99", "linestyle": ":", "marker": "D"},
+]
+null_rival = {"color": "#8C8C8C", "linestyle": (0, (1, 1)), "marker": "x"}  # the one that does nothing
+clusters = [
+    "#332288",
+    "#882255",
+    "#999933",
+    "#44AA99",
+    "#CC6677",
+    "#661100",
+    "#6699CC",
+    "#AA4499",
+    "#DDCC77",
+    "#888888",
+]
+
 WIDTH = 6.5  # inches, of a full-width figure
 
 
@@ -54,7 +76,7 @@ def use_style() -> None:
             "axes.spines.right": False,
             "axes.linewidth": 0.8,
             "mathtext.fontset": "cm",
-            "axes.prop_cycle": plt.cycler(color=[colour[k] for k in ("p", "q", "truth", "bound", "other", "light")]),
+            "axes.prop_cycle": plt.cycler(color=[look["color"] for look in rival]),
         },
     )
 

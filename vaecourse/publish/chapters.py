@@ -160,6 +160,11 @@ def find_chapter(key: str) -> Chapter:
     )
 
 
+def is_exercises_heading(cell: nbformat.NotebookNode) -> bool:
+    """Whether a chapter's exercises begin with this cell."""
+    return cell.cell_type == "markdown" and re.match(r"## +Exercises\s*$", cell.source, re.MULTILINE) is not None
+
+
 def title_of(notebook: nbformat.NotebookNode) -> str | None:
     """Return the text of the first heading of a notebook."""
     for cell in notebook.cells:

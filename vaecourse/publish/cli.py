@@ -72,6 +72,22 @@ def chapters(keys: tuple[str, ...], timeout: float | None) -> int:
 
 @app.command()
 @_keys
+@click.option("--seed", "seeds", type=click.IntRange(0), multiple=True, default=range(5),
+              help="A seed; repeat for more. 0 to 4, if none is given.")  # fmt: skip
+@click.option("--tier", type=click.Choice(["quick", "laptop", "paper"]), default="quick", show_default=True)
+@plain_errors
+def seeds(keys: tuple[str, ...], seeds: tuple[int, ...], tier: str) -> int:
+    """Run chapters (all, if none is named) at several seeds: say which assertions fail, store what they record."""
+    chosen = _chosen(keys, every=not keys)
+    if len(set(seeds)) < 2:
+        raise UsageError("--seed is given once: give at least two, for one seed has no spread.")
+    from vaecourse.publish.seeds import run_seeds
+
+    return run_seeds(chosen, sorted(set(seeds)), tier, chosen[0].path.parent.parent / "results")
+
+
+@app.command()
+@_keys
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="The folder that receives the copies.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace a copy that is already there, and the work in it.")

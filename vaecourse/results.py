@@ -1,0 +1,56 @@
+"""Results that a page quotes because it does not compute them: what ``vaecourse seeds`` stored in ``results/``."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def over_seeds(chapter: str, name: str) -> tuple[float, float]:
+    """Mean of a record over the training seeds of ``results/<chapter>.seeds.json``, and its standard error.
+
+    Args:
+        chapter: such as ``"08_vae"``.
+        name: of the record.
+
+    Returns:
+        The mean and the standard error of the mean, standard deviation over seeds by the root of their number, in the
+        record's own unit.
+
+    Raises:
+        ValueError: nothing of that name is stored; the sentence names the command that stores it.
+    """
+    values = per_seed(chapter, name)
+    mean = sum(values) / len(values)
+    spread = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, (spread / len(values)) ** 0.5
+
+
+def per_seed(chapter: str, name: str) -> list[float]:
+    """The values of a record, one per training seed, from ``results/<chapter>.seeds.json``.
+
+    Args:
+        chapter: such as ``"08_vae"``.
+        name: of the record.
+
+    Raises:
+        ValueError: nothing of that name is stored for every seed; the sentence names the command that stores it.
+    """
+    stored = _stored(chapter)
+    values = [value for value in stored["records"].get(name, {}).get("values", []) if value is not None]
+    if len(values) < max(2, len(stored["seeds"])):
+        raise ValueError(
+            f"per_seed: name = {name!r} is not stored for every seed of {chapter}: run `vaecourse seeds {chapter}`"
+        )
+    return values
+
+
+@cache
+def _stored(chapter: str) -> dict[str, Any]:
+    path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.seeds.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"per_seed: chapter = {chapter!r} has no results over seeds: run `vaecourse seeds {chapter}`"
+        ) from None
