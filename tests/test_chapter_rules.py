@@ -53,6 +53,20 @@ def exercise(k):
     ]
 
 
+def prediction(k):
+    stub = 'prediction = None  # "rises" or "falls"\n### BEGIN SOLUTION\nprediction = "falls"\n### END SOLUTION'
+    check = 'assert prediction in ("rises", "falls"), "predict first"'
+    words = "<details><summary>Solution</summary>\n\nFor want of support.\n\n</details>"
+    answer = {"nbgrader": {**SOLUTION, "grade": True, "points": 1, "grade_id": f"answer-04-{k}"}}
+    return [
+        new_markdown_cell(f"### Exercise 4.{k} (•, 10 min): predict, run, explain\n\nDoes it fall?"),
+        new_code_cell(stub, metadata={"nbgrader": {**SOLUTION, "grade_id": f"exercise-04-{k}"}}),
+        new_markdown_cell("<details><summary>Hint</summary>\n\nLook down.\n\n</details>"),
+        new_code_cell(check, metadata={"nbgrader": {**CHECK, "grade_id": f"check-04-{k}"}}),
+        new_markdown_cell(words, metadata=answer),
+    ]
+
+
 def good() -> Page:
     """A chapter that keeps every rule."""
     cells = [
@@ -75,7 +89,7 @@ def good() -> Page:
         new_markdown_cell("## Exercises"),
         *exercise(1),
         *exercise(2),
-        *exercise(3),
+        *prediction(3),
         new_markdown_cell('## References\n\n<a id="ref-kingma2014"></a>Kingma, D. P. (2014). Section 2.'),
     ]
     for cell in cells:
@@ -175,6 +189,15 @@ def bare_caption(page):
     find(page, "show()").outputs[1].data["text/markdown"] = "**Figure 4.1.** A."
 
 
+def caption_of(text):
+    """A fault: a caption that says this too."""
+
+    def fault(page):
+        find(page, "show()").outputs[1].data["text/markdown"] += " " + text
+
+    return fault
+
+
 def many_code_cells(page):
     page.notebook.cells += [new_code_cell("x")] * 9
 
@@ -269,6 +292,20 @@ FAULTS = [
     ("exercises", "signature or a docstring", replace("def f1(x):", "### BEGIN SOLUTION\ndef f1(x):")),
     ("exercises", "two misconceptions", replace(', "that is x itself"', "")),
     ("exercises", "the stub passes", replace("f1(1)", "len('ab')")),
+    ("predict_run_explain", "predict (prediction = ...)", replace("prediction = ", "guess = ")),
+    ("predict_run_explain", "explain in an answer cell", drop("For want of support")),
+    ("answers_in_words", "in an answer cell", replace("Add.", "<summary><b>Solution</b></summary>Add.")),
+    ("answers_in_words", "in an answer cell", replace("<summary>Solution</summary>", "")),
+    ("checks_draw_their_own_inputs", "without a message", replace(', "that is x itself"', "")),
+    ("checks_draw_their_own_inputs", "without generator=", replace("assert f1(1) !=", "assert f1(torch.rand(1)) !=")),
+    ("checks_draw_their_own_inputs", "global generator", replace("assert f1(1)", "torch.manual_seed(0)\nassert f1(1)")),
+    (
+        "checks_draw_their_own_inputs",
+        "compares without a message",
+        replace("assert f1(1) !=", "torch.testing.assert_close(1, 1)\nassert f1(1) !="),
+    ),
+    ("only_what_runs_is_said", "'not shown'", replace("What is still missing?", "What is missing (not shown)?")),
+    ("only_what_runs_is_said", "'not tested here'", caption_of("Wider ones were not tested here, in any form.")),
     ("nbgrader_metadata", "used twice", metadata("f2(1)", grade_id="check-04-1")),
     ("nbgrader_metadata", "not those of schema 3", metadata("f2(1)", schema_version=1)),
     ("nbgrader_metadata", "not those of schema 3", metadata("f2(1)", points=None)),

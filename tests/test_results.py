@@ -1,0 +1,41 @@
+"""Results that are stored: of every seed file the chapter is the one it came from, and all assertions held."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vaecourse.publish.chapters import Chapter
+from vaecourse.publish.stamp import code_stamp
+
+ROOT = Path(__file__).parent.parent
+SEEDS = sorted((ROOT / "results").glob("*.seeds.json"))
+REPORTS = sorted(set((ROOT / "results").glob("*.json")) - set(SEEDS))
+
+
+def stored(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def stamp_of(name):
+    return code_stamp(Chapter(ROOT / "chapters" / f"{name}.ipynb").read())
+
+
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
+def test_results_over_seeds_are_of_the_chapter_as_it_stands(path):
+    content = stored(path)
+    name = content["chapter"]
+    assert content["code"] == stamp_of(name), f"{path.name} is stale: run `vaecourse seeds {name}`"
+    assert len(content["seeds"]) >= 5 and not content["failures"]
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_results_of_long_runs_say_what_they_are_of(path):
+    """They take up to half an hour each, so that a stale one is named and not failed."""
+    content = stored(path)
+    name = content["chapter"]
+    assert path.name == f"{name}.{content['tier']}.json" and content["records"] and content["versions"]["torch"]
+    if content.get("code") != stamp_of(name):
+        pytest.skip(
+            f"{path.name} is stale: run `vaecourse report {name} --tier {content['tier']}` and store its metrics.json"
+        )
