@@ -52,7 +52,7 @@ def is_check(cell: NotebookNode) -> bool:
 def first_of_exercises(notebook: NotebookNode) -> int:
     """Position of the cell with which the exercises begin; the number of cells, where there are none."""
     for k, cell in enumerate(notebook.cells):
-        if is_exercises_heading(cell) or is_answer(cell):
+        if is_exercises_heading(cell) or is_answer(cell) or _headings(cell):
             return k
     return len(notebook.cells)
 
@@ -61,9 +61,8 @@ def exercises_of(notebook: NotebookNode) -> list[Exercise]:
     """The exercises of a notebook, in order; each cell belongs to the latest heading above it."""
     found: list[Exercise] = []
     open_ = False
-    for cell in notebook.cells[first_of_exercises(notebook) :]:
-        headings = list(_HEADING.finditer(cell.source)) if cell.cell_type == "markdown" else []
-        if headings:
+    for cell in notebook.cells:
+        if headings := _headings(cell):
             number, rest = headings[-1].groups()
             title = rest.partition("):")[2] or rest.partition(":")[2] or rest
             found.append(Exercise(number, title.strip(" *")))
@@ -135,6 +134,10 @@ def stub_of(cell: NotebookNode, number: str) -> str:
         return f'{indent}raise NotImplementedError("Exercise {number}: write {what}")\n'
 
     return REGION.sub(stub, cell.source).rstrip()
+
+
+def _headings(cell: NotebookNode) -> list[re.Match]:
+    return list(_HEADING.finditer(cell.source)) if cell.cell_type == "markdown" else []
 
 
 def _regions(cell: NotebookNode) -> bool:
