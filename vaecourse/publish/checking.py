@@ -1,0 +1,218 @@
+"""Which exercises of the reader's workbook pass, and what their checks say of the others."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from vaecourse.publish.chapters import Chapter, UsageError
+from vaecourse.publish.exercises import Exercise, exercises_of, first_of_exercises, is_check, stub_of
+from vaecourse.publish.workbook import is_begun, workbook_folder
+
+PASSES, NOT_BEGUN, WRITTEN = "passes", "not begun", "written: compare it with the solution"
+
+
+@dataclass
+class Result:
+    """What became of an exercise, in words."""
+
+    number: str
+    title: str
+    state: str  # PASSES, NOT_BEGUN, WRITTEN, or what is wrong
+
+
+@dataclass
+class Attempt:
+    """An exercise of the course, and the reader's cells for it."""
+
+    course: Exercise
+    mine: Exercise | None
+    wanted: bool
+
+    @property
+    def begun(self) -> bool:
+        """Whether any answer cell holds more than its stub."""
+        stubs = {_grade_id(cell): NotebookNode(cell | {"source": stub_of(cell, self.course.number)})
+                 for cell in self.course.answers}  # fmt: skip
+        return any(is_begun(cell, stubs.get(_grade_id(cell), cell)) for cell in self._answers)
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is anything to run."""
+        return self.wanted and self.begun and any(is_check(cell) for cell in self.mine.code)
+
+    @property
+    def _answers(self) -> list[NotebookNode]:
+        return self.mine.answers if self.mine else []
+
+    def result(self, verdict: dict[str, Any] | None) -> Result:
+        """Say what became of it; None for a verdict that never came."""
+        return Result(self.course.number, self.course.title, self._state(verdict))
+
+    def _state(self, verdict: dict[str, Any] | None) -> str:
+        if self.mine is None:
+            return "is not in your copy: its heading is gone"
+        if not self.begun:
+            return NOT_BEGUN
+        if not any(is_check(cell) for cell in self.course.code):
+            return WRITTEN
+        if not self.runs:
+            return "has lost its check: vaecourse workbook CHAPTER --renew brings it back"
+        if verdict is None:
+            return "was not reached: the run ended before it"
+        return _in_words(verdict, self.mine.code) or PASSES
+
+
+def _in_words(verdict: dict[str, Any], cells: list[NotebookNode]) -> str:
+    """What ended an exercise, in a sentence; empty if nothing did."""
+    error, said = verdict.get("error", ""), " ".join(verdict.get("said", "").split())
+    if not error:
+        return ""
+    if error == "NotImplementedError" and said.startswith("Exercise "):
+        return f"not finished: {said.partition(': ')[2].partition(', then')[0]}"
+    if "cell" not in verdict:
+        return said if error in ("TimeoutError", "SystemExit") else f"{error}: {said}"
+    cell, line = cells[verdict["cell"]], verdict["line"]
+    text = (cell.source.splitlines() or [""])[min(line, len(cell.source.splitlines())) - 1].strip()
+    if is_check(cell) and error == "AssertionError":
+        return said or f"its check refuses it, in line {line}: {text}"
+    where = "its check" if is_check(cell) else "your cell"
+    return f"{error}{': ' * bool(said)}{said}, in line {line} of {where}: {text}"
+
+
+def attempts_of(chapter: Chapter, numbers: set[str] | None = None) -> list[Attempt]:
+    """The exercises of a chapter with the reader's cells, up to the last that is wanted.
+
+    Args:
+        chapter: of the course.
+        numbers: of the exercises that are wanted; None for all.
+
+    Raises:
+        UsageError: the workbook has no copy of the chapter, or one that cannot be read.
+    """
+    mine = {exercise.number: exercise for exercise in exercises_of(own_copy(chapter))}
+    attempts = [
+        Attempt(exercise, mine.get(exercise.number), numbers is None or exercise.number in numbers)
+        for exercise in exercises_of(chapter.read())
+    ]
+    last = max((k for k, attempt in enumerate(attempts) if attempt.wanted), default=-1)
+    return attempts[: last + 1]
+
+
+def own_copy(chapter: Chapter) -> NotebookNode:
+    """Return the reader's copy of a chapter; a UsageError says how to make one."""
+    path = workbook_folder() / chapter.path.name
+    if not path.exists():
+        raise UsageError(f"your workbook has no copy of {chapter.name}: vaecourse workbook {chapter.number} makes one.")
+    return Chapter(path).read()
+
+
+def job_of(chapter: Chapter, attempts: list[Attempt], seconds: float) -> dict[str, Any]:
+    """What the worker is to run: the reader's cells before the exercises, each with the chapter's own as a substitute.
+
+    The tier is quick, whatever the copy says. An exercise that another may build on, but that is not right yet or not
+    asked for, is followed by the chapter's own solution.
+    """
+    course, mine = chapter.read(), own_copy(chapter)
+    own = {cell.id: cell.source for cell in course.cells if cell.cell_type == "code"}
+    before = []
+    for cell in mine.cells[: first_of_exercises(mine)]:
+        if cell.cell_type == "code":
+            quick = '\ntier = "quick"' if "parameters" in cell.metadata.get("tags", []) else ""
+            before.append([cell.source + quick, own.get(cell.id, "") + quick])
+    exercises = [
+        {
+            "number": attempt.course.number,
+            "cells": [cell.source for cell in attempt.mine.code] if attempt.runs else [],
+            "after": [cell.source for cell in attempt.course.code if not is_check(cell)],
+        }
+        for attempt in attempts
+    ]
+    if exercises:
+        exercises[-1]["after"] = []
+    return {"before": before, "exercises": exercises, "seconds": seconds}
+
+
+def check_chapter(
+    chapter: Chapter,
+    attempts: list[Attempt],
+    seconds: float,
+    advance: Callable[[], Any] = lambda: None,
+) -> tuple[list[Result], list[str]]:
+    """Run the reader's copy of a chapter up to its exercises, then each of them by itself.
+
+    Args:
+        chapter: of the course.
+        attempts: of :func:`attempts_of`.
+        seconds: limit for an exercise, where the system allows one.
+        advance: called after each cell and each exercise.
+
+    Returns:
+        A result for each exercise that is wanted, and a sentence for each cell before them that failed.
+    """
+    verdicts: dict[str, dict[str, Any]] = {}
+    remarks: list[str] = []
+    if any(attempt.runs for attempt in attempts):
+        job = job_of(chapter, attempts, seconds)
+        with _worker(job) as messages:
+            for message in messages:
+                if "failed" in message:
+                    remarks.append(_failed(message, *job["before"][message["failed"]]))
+                elif "exercise" in message:
+                    verdicts[message.pop("exercise")] = message
+                    advance()
+                else:
+                    advance()
+    return [a.result(verdicts.get(a.course.number)) for a in attempts if a.wanted], remarks
+
+
+def _failed(message: dict[str, Any], source: str, substitute: str) -> str:
+    first = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    instead = "the chapter's own cell ran in its place" if substitute and substitute != source else "it was left out"
+    said = " ".join(message["said"].split())[:200]
+    return f"Before the exercises, your cell `{first}` ends in {message['error']}{': ' * bool(said)}{said}; {instead}."
+
+
+@contextmanager
+def _worker(job: dict[str, Any]) -> Iterator[Iterator[dict[str, Any]]]:
+    """Start the worker on a job, and yield its messages; it and all that it started end with the block."""
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}  # it drops asserts
+    environment |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1", "PYTHONIOENCODING": "utf-8"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    environment.setdefault("OMP_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "vaecourse.publish.answers_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=workbook_folder(),
+            env=environment | {"IPYTHONDIR": scratch},
+            start_new_session=os.name == "posix",
+        )
+        try:
+            with suppress(BrokenPipeError):
+                worker.stdin.write(json.dumps(job).encode() + b"\n")
+                worker.stdin.flush()
+            yield (json.loads(line) for line in worker.stdout)
+        finally:
+            with suppress(OSError):
+                os.killpg(worker.pid, signal.SIGKILL) if os.name == "posix" else worker.kill()
+            worker.wait()
+            worker.stdout.close()
+            with suppress(OSError):
+                worker.stdin.close()
+
+
+def _grade_id(cell: NotebookNode) -> str:
+    return cell.metadata.get("nbgrader", {}).get("grade_id", cell.get("id", ""))
