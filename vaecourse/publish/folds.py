@@ -86,7 +86,7 @@ def rendered_solutions(source: str, in_exercises: bool) -> list[str]:
     """The text of every fold that a page shows as a solution's, found on the page and not in its source."""
     from nbconvert.filters.markdown import markdown2html
 
-    soup = BeautifulSoup(markdown2html(source), "html.parser")
+    soup = BeautifulSoup(markdown2html(source.replace("attachment:", "")), "html.parser")  # pictures have no say
     texts = []
     for details in soup.find_all("details"):
         summary = details.find("summary")

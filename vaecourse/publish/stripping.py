@@ -30,6 +30,7 @@ DISTINCTIVE = 25
 _HIDDEN_TESTS = re.compile(
     r"^[ \t]*### BEGIN HIDDEN TESTS.*?^[ \t]*### END HIDDEN TESTS[^\n]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
 )
+_DETAILS = re.compile(r"<details\b", re.IGNORECASE)
 _ANNOUNCED = {
     "markdown": re.compile(r"^\s*(?:#{1,6}\s+|\*\*|__)(?:solutions?|answers?)\b", re.IGNORECASE | re.MULTILINE),
     "code": re.compile(r"^\s*#+\s*(?:solutions?|answers?)\b", re.IGNORECASE | re.MULTILINE),
@@ -128,6 +129,10 @@ def _check_form(notebook: NotebookNode, first: int, name: str) -> None:
             continue
         if MARKER.search(cell.source):
             raise UsageError(f"cell {cell.id} of chapter {name} has a solution and is no nbgrader solution cell.")
+        if cell.cell_type == "markdown":
+            text = without_comments(cell.source)
+            if len(_DETAILS.findall(text)) != len(folds_of(text)):
+                raise UsageError(f"cell {cell.id} of chapter {name} has a fold that is no HTML: look at its quotes.")
         announced = _ANNOUNCED.get(cell.cell_type)
         if k >= first and announced:
             solutions = [fold for fold in folds_of(cell.source) if fold.is_solution(in_exercises=True)]
