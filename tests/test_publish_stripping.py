@@ -187,8 +187,8 @@ def released(tmp_path_factory):
         folder.mkdir(parents=True)
         (folder / one.path.name).write_bytes(one.path.read_bytes())
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # nbgrader calls alembic by name
-    environment = {**os.environ, "PATH": path, "JUPYTER_CONFIG_DIR": str(course / "config"), "JUPYTER_DATA_DIR": str(course / "data"),
-                   "IPYTHONDIR": str(course / "ipython")}  # fmt: skip
+    own = {name: str(course / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    environment = {**os.environ, "PATH": path, **own}
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", "--assignment=assignment*", "--create"]
     done = subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, timeout=300)
     found = {path.stem: nbformat.read(path, as_version=4) for path in course.glob("release/*/*.ipynb")}
