@@ -15,7 +15,14 @@ from typing import Any
 from nbformat import NotebookNode
 
 from vaecourse.publish.chapters import Chapter, UsageError
-from vaecourse.publish.exercises import Exercise, exercises_of, first_of_exercises, is_check, stub_of
+from vaecourse.publish.exercises import (
+    WRITTEN_STUB,
+    Exercise,
+    exercises_of,
+    first_of_exercises,
+    is_check,
+    stub_of,
+)
 from vaecourse.publish.workbook import is_begun, workbook_folder
 
 PASSES, NOT_BEGUN, WRITTEN = "passes", "not begun", "written: compare it with the solution"
@@ -27,7 +34,17 @@ class Result:
 
     number: str
     title: str
-    state: str  # PASSES, NOT_BEGUN, WRITTEN, or what is wrong
+    state: str  # begins with PASSES, or is NOT_BEGUN, WRITTEN, or what is wrong
+
+    @property
+    def passes(self) -> bool:
+        """Whether its check accepts the answer."""
+        return self.state.startswith(PASSES)
+
+    @property
+    def fails(self) -> bool:
+        """Whether something was begun and is not right yet."""
+        return not self.passes and self.state not in (NOT_BEGUN, WRITTEN)
 
 
 @dataclass
@@ -69,7 +86,10 @@ class Attempt:
             return "has lost its check: vaecourse workbook CHAPTER --renew brings it back"
         if verdict is None:
             return "was not reached: the run ended before it"
-        return _in_words(verdict, self.mine.code) or PASSES
+        if refused := _in_words(verdict, self.mine.code):
+            return refused
+        words = any(cell.cell_type != "code" and cell.source.strip() == WRITTEN_STUB for cell in self._answers)
+        return f"{PASSES}; its words are still to be written" if words else PASSES
 
 
 def _in_words(verdict: dict[str, Any], cells: list[NotebookNode]) -> str:

@@ -74,7 +74,7 @@ def check(keys: tuple[str, ...], timeout: float) -> int:
     changed. The exit code is 1 if an exercise that was begun does not pass.
     """
     plan = _plan(keys)
-    from vaecourse.publish.checking import NOT_BEGUN, PASSES, WRITTEN, attempts_of, check_chapter, job_of
+    from vaecourse.publish.checking import NOT_BEGUN, attempts_of, check_chapter, job_of
 
     chosen = [(chapter, attempts_of(chapter, numbers)) for chapter, numbers in plan]
     results = []
@@ -87,10 +87,10 @@ def check(keys: tuple[str, ...], timeout: float) -> int:
         for remark in remarks:
             print(remark)
         for result in found:
-            click.echo(_row(result.number, result.title, result.state, good=result.state == PASSES))
-    passing, waiting = (sum(r.state == state for r in results) for state in (PASSES, NOT_BEGUN))
+            click.echo(_row(result.number, result.title, result.state, good=result.passes))
+    passing, waiting = sum(r.passes for r in results), sum(r.state == NOT_BEGUN for r in results)
     print(f"{passing} of {len(results)} exercises pass{f', {waiting} are not begun' * bool(waiting)}.")
-    return int(any(r.state not in (PASSES, NOT_BEGUN, WRITTEN) for r in results))
+    return int(any(result.fails for result in results))
 
 
 def _plan(keys: tuple[str, ...]) -> list[tuple[Chapter, set[str] | None]]:
