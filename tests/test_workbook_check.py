@@ -1,5 +1,6 @@
 """What is said of a reader's answers: passes, the check's sentence, not begun, an error of the reader's own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -162,26 +163,54 @@ def test_keys_that_mean_nothing(clone):
     assert "you have no workbook yet" in run("check").stderr
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs signals")
-def test_it_can_be_interrupted_and_leaves_nothing_running(clone):
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a list of processes")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_it_can_be_stopped_and_leaves_nothing_running(clone, stop):
     write(clone, exercise_1=square("open('here', 'w').close()\n    while True: pass"))
-    here = clone / "workbook" / "here"
     command = [sys.executable, "-m", "vaecourse", "check"]
     checking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for _ in range(600):
-        if here.exists() or checking.poll() is not None:
-            break
-        time.sleep(0.1)
-    working = (
-        [p for p in os.listdir("/proc") if p.isdigit() and _runs_in(p, clone / "workbook")]
-        if os.path.isdir("/proc")
-        else []
-    )
-    checking.send_signal(signal.SIGINT)
+    here = clone / "workbook" / "here"
+    _wait_for(lambda: here.exists() or checking.poll() is not None)
+    working = [process for process in os.listdir("/proc") if _runs_in(process, clone / "workbook")]
+    checking.send_signal(stop)
     _, said = checking.communicate(timeout=30)
-    assert checking.returncode == 130 and "Stopped: " in said
-    assert here.exists() and not any(_runs_in(process, clone / "workbook") for process in working)
-    assert working or not os.path.isdir("/proc")
+    assert here.exists() and len(working) == 2  # the worker, and the copy of it that the exercise runs in
+    _wait_for(lambda: not any(_runs_in(process, clone / "workbook") for process in working))
+    if stop != signal.SIGKILL:
+        assert checking.returncode == 130 and "Stopped: " in said
+
+
+def test_without_copies_of_the_process_exercises_still_do_not_share_names(tmp_path, monkeypatch):
+    """Where a process cannot be copied, each runs in a copy of the namespace."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    job = {
+        "before": [["level = 1", None]],
+        "exercises": [
+            {"number": "1", "cells": ["level = 2\nraise SystemExit"], "after": ["def one(): return level"]},
+            {"number": "2", "cells": ["assert one() == level == 1"], "after": []},
+            {"number": "3", "cells": ["assert level == 2, 'no'"], "after": []},
+        ],
+        "seconds": 60,
+    }
+    program = (
+        "from vaecourse.publish import answers_worker; answers_worker.can_copy = lambda: False; answers_worker.main()"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    worker.stdin.write(json.dumps(job) + "\n")
+    worker.stdin.flush()
+    told = [json.loads(line) for line in worker.stdout]
+    worker.stdin.close()
+    worker.wait()
+    assert told[0] == {"done": 0} and told[2] == {"exercise": "2"}
+    assert told[1]["error"] == "SystemExit" and told[1]["line"] == 2
+    assert told[3] == {"exercise": "3", "error": "AssertionError", "said": "no", "cell": 0, "line": 1}
+
+
+def _wait_for(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def _runs_in(process: str, folder) -> bool:
