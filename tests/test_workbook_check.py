@@ -11,7 +11,9 @@ import nbformat
 import pytest
 from made_chapters import answer, chapter, check, function, nbgrader, store
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from readers import NAME, SAYS, cube, made, run, square, write
+from readers import NAME, SAYS, SQUARE_CHECK, cube, made, run, square, write
+
+from vaecourse.publish.lean import needed_cells
 
 
 @pytest.fixture
@@ -138,6 +140,63 @@ def test_cells_before_the_exercises(clone):
         in rows["rest"]
     )
     assert "your cell `scratch = 1 / 0` ends in ZeroDivisionError: division by zero; it was left out." in rows["rest"]
+
+
+# ------------------------------------------------------------------------------------------------ cells left out
+
+
+def with_cells(clone, *sources: str, check_1: str = SQUARE_CHECK) -> None:
+    """Make the chapter anew with these cells before its exercises, and a first exercise that is answered."""
+    made = chapter(*function("square", "return x * x"), check("check-1", check_1))
+    made.cells[3:3] = [new_code_cell(source) for source in sources]
+    store(made, clone / "chapters" / NAME)
+    run("workbook", "8", "--renew")
+    write(clone, exercise_1=square("return x * x"))
+
+
+RAN = "open('ran', 'w').close()"
+
+
+def test_a_cell_that_nothing_needs_does_not_run(clone):
+    with_cells(clone, f"model = 1\n{RAN}", "offset = 0", check_1=SQUARE_CHECK + "\nassert offset == 0")
+    assert table(clone)["8.1"] == "passes" and not (clone / "workbook" / "ran").exists()
+    write(clone, exercise_1=square("return x + x"))
+    assert table(clone, code=1)["8.1"] == SAYS and not (clone / "workbook" / "ran").exists()
+
+
+def test_a_cell_that_changes_what_another_made_runs_after_all(clone):
+    """The check needs what it does, which no name tells: the chapter's own solution is refused without it."""
+    needs = SQUARE_CHECK + "\nassert state, 'the model was never trained'"
+    with_cells(clone, "state = []", f"state.append(1)\n{RAN}", check_1=needs)
+    assert table(clone)["8.1"] == "passes" and (clone / "workbook" / "ran").exists()
+
+
+def test_a_value_of_the_text_that_only_the_reader_uses_is_the_real_one(clone):
+    with_cells(clone, "state = []", f"state.append(1)\n{RAN}")
+    write(clone, exercise_1=square("return x * x * len(state)"))
+    assert table(clone)["8.1"] == "passes" and (clone / "workbook" / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "cells", "needed"),
+    [
+        (["x = 1", "x = 2", "y = x"], ["y"], [1, 2]),  # the last that binds a name
+        (["x = 1", "x += 1", "x"], ["x"], [0, 1]),
+        (["x = {}", "x[0] = 1", "x[0]"], ["x"], [0, 1]),  # changed in place
+        (["def f(x): return x + a", "x = 1", "a = 1"], ["f(2)"], [0, 2]),  # arguments are no names of the text
+        (["import torch", "torch.set_default_dtype(torch.float64)", "y = 1"], ["z = 1; z"], [0, 1]),
+        (["x = 1", "%time y = x", "!ls"], ["x"], [0]),
+    ],
+)
+def test_what_is_needed_follows_the_names(before, cells, needed):
+    assert needed_cells(before, [cells]) == needed
+
+
+def test_what_is_no_python_tells_nothing():
+    assert needed_cells(["x = ("], [["x"]]) is None
+
+
+# ------------------------------------------------------------------------------------------------ the process
 
 
 def test_asserts_hold_whatever_the_environment_says(clone, monkeypatch):

@@ -19,6 +19,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 _PLACE = re.compile(r"<exercise (\d+)>")
@@ -111,7 +112,7 @@ def can_copy() -> bool:
 
 
 def work(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
-    """Run a job: ``before`` (source and substitute of each cell), then ``exercises``.
+    """Run a job: ``before`` (source and substitute of each cell), then ``exercises``; ``lean`` if cells are left out.
 
     Args:
         job: see :func:`vaecourse.publish.checking.job_of`.
@@ -142,6 +143,9 @@ def work(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
                     return attempt(cells, namespace if copies else dict(namespace), transform)
 
                 verdict = in_a_copy(run, job["seconds"]) if copies else run()
+                if job.get("lean"):  # a refusal is believed where the chapter's own solution is not refused
+                    own = partial(run, exercise["own"])
+                    verdict["sound"] = not verdict or not (in_a_copy(own, job["seconds"]) if copies else own())
                 tell({"exercise": exercise["number"], **verdict})
             for source in exercise["after"]:  # what a later exercise may build on
                 with contextlib.suppress(BaseException):

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
+from tqdm import tqdm
 
 from vaecourse.publish.chapters import Chapter, UsageError
 from vaecourse.publish.exercises import (
@@ -23,6 +24,7 @@ from vaecourse.publish.exercises import (
     is_check,
     stub_of,
 )
+from vaecourse.publish.lean import needed_cells, uses_more
 from vaecourse.publish.workbook import is_begun, workbook_folder
 
 PASSES, NOT_BEGUN, WRITTEN = "passes", "not begun", "written: compare it with the solution"
@@ -153,6 +155,7 @@ def job_of(chapter: Chapter, attempts: list[Attempt], seconds: float) -> dict[st
         {
             "number": attempt.course.number,
             "cells": [cell.source for cell in attempt.mine.code] if attempt.runs else [],
+            "own": [cell.source for cell in attempt.course.code],
             "after": [cell.source for cell in attempt.course.code if not is_check(cell)],
         }
         for attempt in attempts
@@ -163,18 +166,17 @@ def job_of(chapter: Chapter, attempts: list[Attempt], seconds: float) -> dict[st
 
 
 def check_chapter(
-    chapter: Chapter,
-    attempts: list[Attempt],
-    seconds: float,
-    advance: Callable[[], Any] = lambda: None,
+    chapter: Chapter, attempts: list[Attempt], seconds: float, bar: tqdm | None = None
 ) -> tuple[list[Result], list[str]]:
-    """Run the reader's copy of a chapter up to its exercises, then each of them by itself.
+    """Run what the exercises need of the reader's copy of a chapter, then each of them by itself.
+
+    Where an exercise cannot be judged after those cells alone, the whole chapter runs up to its exercises.
 
     Args:
         chapter: of the course.
         attempts: of :func:`attempts_of`.
         seconds: limit for an exercise, where the system allows one.
-        advance: called after each cell and each exercise.
+        bar: counts cells and exercises.
 
     Returns:
         A result for each exercise that is wanted, and a sentence for each cell before them that failed.
@@ -183,16 +185,53 @@ def check_chapter(
     remarks: list[str] = []
     if any(attempt.runs for attempt in attempts):
         job = job_of(chapter, attempts, seconds)
-        with _worker(job) as messages:
-            for message in messages:
-                if "failed" in message:
-                    remarks.append(_failed(message, *job["before"][message["failed"]]))
-                elif "exercise" in message:
-                    verdicts[message.pop("exercise")] = message
-                    advance()
-                else:
-                    advance()
+        if lean := _lean(job):
+            found, failed = _run(lean, bar)
+            verdicts = {} if failed else {number: v for number, v in found.items() if v.get("sound")}
+        for exercise in job["exercises"]:
+            if exercise["number"] in verdicts:
+                exercise["cells"] = []
+        if any(exercise["cells"] for exercise in job["exercises"]):
+            found, failed = _run(job, bar)
+            verdicts |= found
+            remarks = [_failed(message, *job["before"][message["failed"]]) for message in failed]
     return [a.result(verdicts.get(a.course.number)) for a in attempts if a.wanted], remarks
+
+
+def _lean(job: dict[str, Any]) -> dict[str, Any] | None:
+    """The same job with no more of the chapter than the exercises name; None where that cannot be told."""
+    sources = [source for source, _ in job["before"]]
+    groups = [group for e in job["exercises"] for group in (e["cells"], e["own"] if e["cells"] else e["after"])]
+    kept = needed_cells(sources, groups)
+    if kept is None:
+        return None
+    exercises = [
+        e | ({"cells": []} if e["cells"] and uses_more(e["cells"], e["own"], sources) else {}) for e in job["exercises"]
+    ]
+    if not any(e["cells"] for e in exercises):
+        return None
+    return job | {"before": [job["before"][k] for k in kept], "exercises": exercises, "lean": True}
+
+
+def _run(job: dict[str, Any], bar: tqdm | None) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Let the worker run a job: the verdict on each exercise, and the messages about cells before them that failed."""
+    verdicts: dict[str, dict[str, Any]] = {}
+    failed = []
+    if bar is not None:
+        bar.total = bar.n + len(job["before"]) + sum(bool(e["cells"]) for e in job["exercises"])
+        bar.refresh()
+    with _worker(job) as messages:
+        for message in messages:
+            if "failed" in message:
+                failed.append(message)
+                if job.get("lean"):
+                    break
+                continue
+            if "exercise" in message:
+                verdicts[message.pop("exercise")] = message
+            if bar is not None:
+                bar.update()
+    return verdicts, failed
 
 
 def _failed(message: dict[str, Any], source: str, substitute: str) -> str:

@@ -70,19 +70,17 @@ def solution(number: str) -> None:
 def check(keys: tuple[str, ...], timeout: float) -> int:
     """Say which exercises of your workbook pass: 8.1, all of 08, or all that you have begun.
 
-    Each chapter runs up to its exercises, at the quick tier, and then every exercise by itself. The workbook is not
-    changed. The exit code is 1 if an exercise that was begun does not pass.
+    Of each chapter as much runs as its exercises need, at the quick tier, and then every exercise by itself. The
+    workbook is not changed. The exit code is 1 if an exercise that was begun does not pass.
     """
     plan = _plan(keys)
-    from vaecourse.publish.checking import NOT_BEGUN, attempts_of, check_chapter, job_of
+    from vaecourse.publish.checking import NOT_BEGUN, attempts_of, check_chapter
 
     chosen = [(chapter, attempts_of(chapter, numbers)) for chapter, numbers in plan]
     results = []
     for chapter, attempts in chosen:
-        runs = sum(attempt.runs for attempt in attempts)
-        total = runs + len(job_of(chapter, attempts, timeout)["before"]) if runs else 0
-        with _bar(chapter, total) as bar:
-            found, remarks = check_chapter(chapter, attempts, timeout, bar.update)
+        with _bar(chapter, any(attempt.runs for attempt in attempts)) as bar:
+            found, remarks = check_chapter(chapter, attempts, timeout, bar)
         results += found
         for remark in remarks:
             print(remark)
@@ -113,10 +111,10 @@ def _plan(keys: tuple[str, ...]) -> list[tuple[Chapter, set[str] | None]]:
     return sorted(plan.items(), key=lambda item: item[0].name)
 
 
-def _bar(chapter: Chapter, total: int) -> "tqdm":  # noqa: F821
+def _bar(chapter: Chapter, shown: bool) -> "tqdm":  # noqa: F821
     from tqdm import tqdm
 
-    return tqdm(total=total, desc=chapter.name, unit="cell", leave=False, dynamic_ncols=True, disable=not total)
+    return tqdm(total=0, desc=chapter.name, unit="cell", leave=False, dynamic_ncols=True, disable=not shown)
 
 
 def _row(number: str, title: str, state: str, good: bool) -> str:
