@@ -87,7 +87,8 @@ def check(keys: tuple[str, ...], timeout: float) -> int:
         for result in found:
             click.echo(_row(result.number, result.title, result.state, good=result.passes))
     passing, waiting = sum(r.passes for r in results), sum(r.state == NOT_BEGUN for r in results)
-    print(f"{passing} of {len(results)} exercises pass{f', {waiting} are not begun' * bool(waiting)}.")
+    unbegun = f", {waiting} {'is' if waiting == 1 else 'are'} not begun" if waiting else ""
+    print(f"{passing} of {len(results)} exercises pass{unbegun}.")
     return int(any(result.fails for result in results))
 
 
@@ -124,7 +125,7 @@ def _row(number: str, title: str, state: str, good: bool) -> str:
     lines = textwrap.wrap(state, width - len(head)) or [""]
     if len(lines) > 1:
         lines = ["", *textwrap.wrap(state, width - 8, initial_indent=" " * 8, subsequent_indent=" " * 8)]
-    return "\n".join([head + (click.style(lines[0], fg="green") if good else lines[0]), *lines[1:]])
+    return "\n".join([(head + (click.style(lines[0], fg="green") if good else lines[0])).rstrip(), *lines[1:]])
 
 
 def _coloured(code: str) -> str:
