@@ -192,13 +192,6 @@ def test_help_and_refusals_do_not_load_pytorch():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
-def test_course_opens_the_first_chapter_in_this_interpreter(folder, monkeypatch):
-    calls = []
-    monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
-    assert CliRunner().invoke(app, ["course"]).exit_code == 0
-    assert calls == [[sys.executable, "-m", "jupyterlab", str(folder / "02_em.ipynb")]]
-
-
 def test_figures_writes_every_stored_figure_with_its_texts(folder):
     picture = v4.new_output("display_data", data={"image/png": "aWltZw=="}, metadata={"image/png": {"alt": "a <dot>"}})
     caption = v4.new_output("display_data", data={"text/markdown": "**Figure 2.1.** A dot."})

@@ -1,7 +1,5 @@
 """The command line of the course: ``vaecourse report 08``, ``vaecourse student 02 --out DIR``, ..."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -9,6 +7,7 @@ import click
 from vaecourse.publish.chapters import Chapter, UsageError, all_chapters, find_chapter
 from vaecourse.publish.commands import plain_errors
 from vaecourse.publish.data_commands import data
+from vaecourse.publish.workbook_commands import check, course, solution, workbook
 
 # What a command needs beyond this is imported inside it, so that --help and refusals come at once.
 
@@ -102,13 +101,6 @@ def student(keys: tuple[str, ...], out: Path, force: bool) -> None:
 
 
 @app.command()
-@plain_errors
-def course() -> int:
-    """Open the course in JupyterLab, at its first chapter."""
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(all_chapters()[0].path)])
-
-
-@app.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default="reports/figures.html",
               show_default=True, help="The page to write.")  # fmt: skip
 @plain_errors
@@ -120,7 +112,8 @@ def figures(out: Path) -> None:
     print(f"{write_contact_sheet(chosen, out)} figures in {out.resolve()}")
 
 
-app.add_command(data)
+for command in (course, workbook, check, solution, data):
+    app.add_command(command)
 
 
 def _chosen(keys: tuple[str, ...], every: bool) -> list[Chapter]:
