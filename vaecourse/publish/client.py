@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ RUN_LIMIT = 50_000_000
 class Stopped(Exception):
     """A run that was stopped from here; ``by_user`` where the user asked for it."""
 
-    by_user = False
+    def __init__(self, why: str, by_user: bool) -> None:
+        super().__init__(why)
+        self.by_user = by_user
 
 
 class ChapterClient(NotebookClient):
@@ -52,7 +55,6 @@ class ChapterClient(NotebookClient):
         self._after_cell = on_cell
         self._written: dict[int, int] = {}
         self._failure: str | None = None
-        self._stopped: Stopped | None = None
 
     async def run(self, deadline: Deadline) -> None:
         """Start a kernel, run every cell and leave no kernel.
@@ -61,33 +63,35 @@ class ChapterClient(NotebookClient):
             Stopped: the time was over, the output too long, something failed beside the cells or the user asked.
             CellExecutionError, DeadKernelError, CellTimeoutError, RuntimeError: as nbclient says.
         """
-        loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        self._stop = loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, self._interrupted)
-            except (NotImplementedError, RuntimeError, ValueError):  # Windows; another thread than the main one
-                pass
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+                loop.add_signal_handler(number, lambda: self.stop("interrupted", by_user=True))
         if (left := deadline.left()) is not None:
             loop.call_later(left, self.stop, str(deadline))
+        work = loop.create_task(self._run_cells())
         try:
-            self.create_kernel_manager()
-            await self.async_start_new_kernel()
-            await self.async_start_new_kernel_client()
-            for index, cell in enumerate(self.nb.cells):
-                await self.async_execute_cell(cell, index)
-        except (Exception, asyncio.CancelledError):
-            if self._stopped is not None:
-                raise self._stopped from None
-            raise
+            await asyncio.wait({work, self._stop}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stop.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+                raise self._stop.result()
+            await work
         finally:
             await self._leave()
 
+    async def _run_cells(self) -> None:
+        self.create_kernel_manager()
+        await self.async_start_new_kernel()
+        await self.async_start_new_kernel_client()
+        for index, cell in enumerate(self.nb.cells):
+            await self.async_execute_cell(cell, index)
+
     def stop(self, why: str, *, by_user: bool = False) -> None:
         """Stop the run; the first reason counts."""
-        if self._stopped is None:
-            self._stopped = Stopped(why)
-            self._stopped.by_user = by_user
-            self._task.cancel()
+        if not self._stop.done():
+            self._stop.set_result(Stopped(why, by_user))
 
     def process_message(self, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int) -> Any:
         """Take up an output, unless it is what the kernel's watch has noticed or there is too much of it."""
@@ -123,11 +127,8 @@ class ChapterClient(NotebookClient):
                 self.confirmed += 1
                 if cell_index < len(self.nb.cells) - 1:
                     self._after_cell()
-        if self._stopped is not None:
-            raise self._stopped
-
-    def _interrupted(self) -> None:
-        self.stop("interrupted", by_user=True)
+        if self._stop.done():
+            raise self._stop.result()
 
     async def _leave(self) -> None:
         """End the kernel, whatever state it is in."""

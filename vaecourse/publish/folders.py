@@ -90,7 +90,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def _in_two_steps(fresh: Path, target: Path) -> None:
-    """Put ``fresh`` in place of ``target`` where there is no exchange: killed in between, the next run brings it back."""
+    """Replace ``target`` where there is no exchange: if this is killed halfway, the next run brings it back."""
     aside = _aside(target)
     shutil.rmtree(aside, ignore_errors=True)
     try:

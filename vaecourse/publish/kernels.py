@@ -1,4 +1,4 @@
-"""The kernel that runs a chapter: this very interpreter, whatever is installed or set elsewhere, and it leaves nothing."""
+"""The kernel that runs a chapter: this very interpreter, whatever is set elsewhere, and nothing outlives it."""
 
 import asyncio
 import os
@@ -29,10 +29,9 @@ class _ThisInterpreter(KernelSpecManager):
     scratch = ""  # the folder that the keeper removes
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        kept = (
-            [] if sys.platform == "win32" else [sys.executable, "-P", keeper.__file__, str(os.getpid()), self.scratch]
-        )
-        return KernelSpec(argv=[*kept, *_START], display_name="Python 3", language="python")
+        kept = [sys.executable, "-P", keeper.__file__, str(os.getpid()), self.scratch]
+        argv = [*(kept if os.name == "posix" else []), *_START]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
 class ChapterKernelManager(AsyncKernelManager):
@@ -58,7 +57,7 @@ class ChapterKernelManager(AsyncKernelManager):
     async def _async_kill_kernel(self, restart: bool = False) -> None:
         # The keeper is asked, for it knows what the kernel started; only then is what is left of its group killed.
         process = getattr(self.provisioner, "process", None)
-        if process is not None and sys.platform != "win32":
+        if process is not None and os.name == "posix":
             with suppress(OSError):
                 process.terminate()
             for _ in range(200):

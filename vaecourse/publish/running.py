@@ -80,6 +80,8 @@ def run_notebook(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted {_where(notebook, client.current)}") from None
     except CellExecutionError as error:
+        if error.ename == "SystemExit":
+            raise ChapterFailed(f"sys.exit() ended the run {_where(notebook, client.current)}") from error
         said = (error.evalue or "").strip().partition("\n")[0].rstrip(".")
         raise ChapterFailed(f"{error.ename}{': ' * bool(said)}{said} {_where(notebook, client.current)}") from error
     except DeadKernelError as error:
