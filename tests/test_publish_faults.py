@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -35,6 +34,24 @@ FAULTS = {
         "the kernel died in code cell 3 (`import os; os.kill(os.getpid(), 9)`)",
     ),
     "time-out": ("import time; time.sleep(60)", "the time limit of 4 s was reached in code cell 3"),
+    "a thread": (
+        "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()",
+        "an exception in a thread: ZeroDivisionError: division by zero in code cell 3 (`import threading`)",
+    ),
+    "a task that nobody asks": (
+        "import asyncio\nasync def f():\n    raise ValueError('unheard')\ntask = asyncio.create_task(f())",
+        "an exception in a task of asyncio: ValueError: unheard after its last cell",
+    ),
+    "a command": ("!exit 3", "CalledProcessError: Command 'exit 3' returned non-zero exit status 3 in code cell 3"),
+    "30 MB of text": (
+        "while True:\n    print('x' * 1_000_000)",
+        "it put out more than 10 MB in code cell 3 (`while True:`)",
+    ),
+    "a record without a name": (
+        "from IPython.display import display\n"
+        "display({'application/vnd.vaecourse.record+json': {'value': 1.0}, 'text/plain': ''}, raw=True)",
+        "a record's name is None, and must be a lower-case identifier",
+    ),
     "a record twice": (
         "from vaecourse.record import record\nrecord('a', 1)\nrecord('a', 2)",
         "the chapter records 'a' twice",

@@ -129,7 +129,7 @@ app.add_command(data)
 def _values(chapter: Chapter, given: tuple[tuple[str, str], ...], every: bool) -> dict[str, Any]:
     """Return the checked values; among all chapters one that cannot be read fails later, and alone."""
     try:
-        return chapter.values(list(given))
+        return chapter.values(list(given)) if chapter.parameters or given else {}
     except UnreadableChapter:
         if not every:
             raise
