@@ -233,7 +233,7 @@ def test_a_broken_notebook_is_named(folder, content):
 def test_a_fifo_is_not_waited_for(folder):
     (folder / "02_em.ipynb").unlink()
     os.mkfifo(folder / "02_em.ipynb")
-    with pytest.raises(UsageError, match="02_em.ipynb cannot be read as a notebook: it is a FIFO"):
+    with pytest.raises(UsageError, match=r"02_em\.ipynb cannot be read as a notebook: it is a FIFO"):
         find_chapter("02").read()
 
 
