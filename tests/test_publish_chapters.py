@@ -265,7 +265,7 @@ def test_an_installed_package_finds_the_clone_that_it_is_called_in(tmp_path, mon
 
 def test_help_and_refusals_do_not_load_pytorch():
     code = (
-        "import sys; from vaecourse.publish import cli; print([m for m in ('torch', 'papermill') if m in sys.modules])"
+        "import sys; from vaecourse.publish import cli; print([m for m in ('torch', 'nbclient') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
