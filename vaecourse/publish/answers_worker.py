@@ -106,9 +106,10 @@ def _die_with(parent: int) -> None:
 
 
 def can_copy() -> bool:
-    """Whether a copy of this process can go on computing."""
-    torch = sys.modules.get("torch")
-    return sys.platform.startswith("linux") and not (torch and torch.cuda.is_initialized())
+    """Whether a copy of this process can go on computing: Linux, and nothing that runs on an accelerator."""
+    from vaecourse import device
+
+    return sys.platform.startswith("linux") and device().type == "cpu"
 
 
 def work(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
