@@ -96,11 +96,13 @@ def _annotated(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _kind(cell: nbformat.NotebookNode) -> str:
-    """Return solution, check, parameters, folded, exercise or plain."""
+    """Return solution, reply, check, parameters, folded, exercise or plain."""
     grading = cell.metadata.get("nbgrader", {})
     tags = cell.metadata.get("tags", [])
     if grading.get("solution"):
-        return "solution"
+        # A written answer that folds its solution itself needs no second fold around it.
+        folds_itself = cell.cell_type == "markdown" and re.search(r"<details\b", cell.source)
+        return "reply" if folds_itself else "solution"
     if grading.get("grade"):
         return "check"
     if "hide-input" in tags:

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 _TAGS = frozenset(
     "a abbr b blockquote br caption cite code dd del details dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i "
-    "img ins kbd li mark ol p pre q s samp small span strong sub summary sup table tbody td tfoot th thead tr u var "
+    "img ins kbd li mark ol p pre q s samp small span strong sub summary sup table tbody td tfoot th thead tr u ul var "
     "wbr".split()
 )
 _ANYWHERE = frozenset({"id", "title", "lang", "dir"})

@@ -1,5 +1,5 @@
 "use strict";
-// Two things that a style sheet cannot do. Without this script the page is whole; it is only less convenient.
+// Three things that a style sheet cannot do. Without this script the page is whole; it is only less convenient.
 (() => {
   // Boxes that scroll sideways can be reached and scrolled by keyboard, and say what they are. Formulas and tables
   // first take the room beside the text.
@@ -27,18 +27,35 @@
   addEventListener("resize", soon);
   addEventListener("load", () => {
     soon();
-    if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(soon);
+    if (window.MathJax && MathJax.startup) MathJax.startup.promise.then(join).then(soon);
   });
   document.addEventListener("toggle", soon, true);  // what is folded has no width until it is opened
 
-  // Figures open at twice their size, to be moved about in; a tap or Escape closes them.
+  // A formula in a line keeps the brackets and full stops that touch it: no line begins with a comma.
+  const join = () => {
+    document.querySelectorAll("mjx-container:not([display])").forEach((formula) => {
+      const {previousSibling: before, nextSibling: after} = formula;
+      const opening = before instanceof Text && /[(\[“"]+$/.exec(before.data);
+      const closing = after instanceof Text && /^[.,;:!?)\]”"’]+/.exec(after.data);
+      if (!opening && !closing) return;
+      const whole = document.createElement("span");
+      whole.className = "whole";
+      formula.before(whole);
+      if (opening) whole.append(before.splitText(opening.index));
+      whole.append(formula);
+      if (closing) { after.splitText(closing[0].length); whole.append(after); }
+    });
+  };
+
+  // Figures open at twice their size (on a phone to be moved about in); a tap or Escape closes them.
   const plate = document.createElement("dialog");
   plate.className = "plate";
   const enlarge = (image, name) => {
     const copy = image.cloneNode();
     copy.removeAttribute("width");
-    const fitting = Math.min(innerWidth - 32, image.naturalWidth || innerWidth);
-    copy.style.width = `${Math.round(Math.max(2 * image.clientWidth, fitting))}px`;
+    const twice = 2 * image.clientWidth;
+    const whole = Math.min(innerWidth - 32, (innerHeight - 32) * image.clientWidth / image.clientHeight);
+    copy.style.width = `${Math.round(innerWidth < 700 ? twice : Math.max(image.clientWidth, Math.min(twice, whole)))}px`;
     const close = document.createElement("button");
     close.textContent = "Close";
     const view = document.createElement("div");
@@ -65,7 +82,8 @@
       button.setAttribute("aria-label", `Enlarge ${name}`);
       button.addEventListener("click", () => enlarge(image, name));
       image.addEventListener("click", () => enlarge(image, name));
-      image.after(button);
+      const caption = figure.querySelector("figcaption");
+      if (caption) caption.prepend(button); else image.after(button);
     });
   });
 })();
