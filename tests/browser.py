@@ -179,7 +179,8 @@ class Tab:
 
     def pause(self, seconds: float) -> None:
         """Let the page do what it has in mind, and listen."""
-        self.evaluate(f"new Promise(done => setTimeout(done, {1000 * seconds}))")
+        time.sleep(seconds)
+        self.call("Page.enable")  # whatever happened before its answer has been told by then
 
     def named(self, method: str) -> list[dict[str, Any]]:
         """Return the parameters of all events of one kind so far."""
