@@ -78,7 +78,9 @@ class Browser:
         ]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             options.append("--no-sandbox")  # Chromium refuses to run as root with its sandbox, and CI is root
-        self.process = subprocess.Popen([path, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [path, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         port_file = Path(profile) / "DevToolsActivePort"
         deadline = time.monotonic() + PATIENCE
         while not (port_file.exists() and port_file.read_text().count("\n")):

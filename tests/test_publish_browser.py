@@ -135,7 +135,10 @@ def test_formulas_make_neither_links_nor_styles(opened, outside):
     assert provoked(tab) == ([], [], [])
     assert outside.heard_of(hostile.HOST) == heard
     assert tab.evaluate("document.querySelectorAll('mjx-container').length") == len(hostile.TEX)
-    assert tab.evaluate("document.querySelectorAll('mjx-container :is(a, [href^=java], [id=scripts], .banner)').length") == 0
+    assert (
+        tab.evaluate("document.querySelectorAll('mjx-container :is(a, [href^=java], [id=scripts], .banner)').length")
+        == 0
+    )
 
 
 def test_formulas_would_make_links_where_they_may(opened):
@@ -222,10 +225,14 @@ def test_a_figure_opens_larger_and_closes_by_key(tab_of, width):
     shown = tab.evaluate("document.querySelector('figure img').clientWidth")
     tab.evaluate("document.querySelector('figure button.enlarge').click()")
     assert tab.evaluate("document.querySelector('dialog').open")
-    assert tab.evaluate("document.querySelector('dialog img').alt") == tab.evaluate("document.querySelector('figure img').alt")
+    assert tab.evaluate("document.querySelector('dialog img').alt") == tab.evaluate(
+        "document.querySelector('figure img').alt"
+    )
     larger = tab.evaluate("document.querySelector('dialog img').clientWidth")
     assert larger >= (2 * shown if width == 390 else shown)
-    view = tab.evaluate("(({clientWidth, scrollWidth}) => [clientWidth, scrollWidth])(document.querySelector('dialog div'))")
+    view = tab.evaluate(
+        "(({clientWidth, scrollWidth}) => [clientWidth, scrollWidth])(document.querySelector('dialog div'))"
+    )
     assert view[0] <= width
     assert view[1] >= larger
     for kind in ("rawKeyDown", "keyUp"):

@@ -1,4 +1,4 @@
-"""What a page brings along, its style and its scripts, and the policy by which a browser runs these and nothing else."""
+"""What a page brings along, its style and its scripts, and the policy by which a browser runs nothing else."""
 
 import base64
 import hashlib

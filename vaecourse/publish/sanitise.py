@@ -31,7 +31,7 @@ _WITH_CONTENT = (
 ).split()
 # The classes by which code is coloured (Pygments' short names, the ANSI colours of printed text) and columns aligned.
 # The page's own classes are not for a notebook: nothing that it prints may look like a recorded number.
-_CLASS = re.compile(r"highlight|hll|hl-\w+|language-\w+|ipython3?|[a-z][a-z0-9]{0,2}|ansi-[a-z0-9-]+|anchor-link|align-\w+")
+_CLASS = re.compile(r"highlight|hl-\w+|language-\w+|[a-z][a-z0-9]{0,2}|ansi-[a-z0-9-]+|anchor-link|align-\w+")
 _ALIGN = re.compile(r"(?:^|;)\s*text-align\s*:\s*(left|right|center)\s*(?:;|$)", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
 _SCHEME = re.compile(r"[^/?#:]*:")
@@ -50,8 +50,8 @@ def clean(fragment: str) -> str:
     for cell in soup.find_all(["td", "th"]):
         # Markdown aligns its columns by a style attribute, and the page's policy lets no style attribute act.
         aligned = _ALIGN.search(cell.get("style", ""))
-        classes = [f"align-{aligned[1].lower()}"] if aligned else []
-        cell["class"] = classes
+        if aligned:
+            cell["class"] = [*cell.get("class", []), f"align-{aligned[1].lower()}"]
     for element in soup.find_all(class_=True):
         element["class"] = [name for name in element["class"] if _CLASS.fullmatch(name)]
         if not element["class"]:
