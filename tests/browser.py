@@ -126,6 +126,7 @@ class Tab:
 
     def resize(self, width: int, height: int = 900, scheme: str = "light") -> None:
         """Give the window another size, in pixels, by day or by night; below 600 pixels it is a phone."""
+        self.call("Page.bringToFront")  # what lies behind is not laid out
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
