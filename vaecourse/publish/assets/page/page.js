@@ -4,13 +4,16 @@
   // Boxes that scroll sideways can be reached and scrolled by keyboard, and say what they are. Formulas and tables
   // first take the room beside the text.
   const kinds = {Code: ".highlight", Output: "pre.printed, pre.recorded, pre.error", Table: ".table",
-                 Formula: "mjx-container[display=true]"};
+                 Formula: "mjx-container"};
   const scrolls = (box) => box.scrollWidth > box.clientWidth + 1;
   const settle = () => {
     for (const [kind, selector] of Object.entries(kinds)) {
       document.querySelectorAll(selector).forEach((box, index) => {
-        box.classList.remove("wide", "scrolls");
-        if ((kind === "Formula" || kind === "Table") && scrolls(box)) box.classList.add("wide");
+        box.classList.remove("wide", "long", "scrolls");
+        if (box.matches("mjx-container:not([display])")) {
+          const column = box.closest("p, li, figcaption, h1, h2, h3, h4, main");
+          box.classList.toggle("long", box.getBoundingClientRect().width > column.clientWidth);
+        } else if ((kind === "Formula" || kind === "Table") && scrolls(box)) box.classList.add("wide");
         if (scrolls(box)) {
           box.classList.add("scrolls");
           box.tabIndex = 0;
