@@ -107,7 +107,7 @@ def _die_with(parent: int) -> None:
 
 def can_copy() -> bool:
     """Whether a copy of this process can go on computing: Linux, and nothing that runs on an accelerator."""
-    from vaecourse import device
+    from vaecourse.devices import device
 
     return sys.platform.startswith("linux") and device().type == "cpu"
 
