@@ -17,6 +17,7 @@ from vaecourse.publish.chapters import all_chapters, find_chapter
 from vaecourse.publish.cli import app
 from vaecourse.publish.html import external_assets
 from vaecourse.publish.running import ChapterFailed
+from vaecourse.publish.stamp import code_stamp
 
 SAMPLE = Path(__file__).parent / "fixtures" / "sample_chapter.md"
 
@@ -68,6 +69,12 @@ def test_all_goes_on_past_a_failure_and_says_so_at_the_end(course):
         "10_last",
         "index.html",
     ]
+
+
+def test_a_report_carries_the_stamp_of_its_chapter(course):
+    _, out, chapters = course
+    notebook = nbformat.read(chapters / "08_sample.ipynb", as_version=4)
+    assert metrics_of(out, "08_sample")["code"] == code_stamp(notebook)
 
 
 def test_a_report_is_a_notebook_a_page_and_metrics(course):

@@ -17,6 +17,7 @@ from vaecourse.publish.folders import put, scratch_beside
 from vaecourse.publish.normalise import normalised, write, write_text
 from vaecourse.publish.prose import collect_data, collect_records, restate
 from vaecourse.publish.running import ChapterFailed, Finished, partial_notebook, run_notebook
+from vaecourse.publish.stamp import code_stamp
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def _fill(folder: Path, chapter: Chapter, finished: Finished, changed: dict[str,
     metrics = {
         "chapter": chapter.name,
         "title": title_of(notebook) or chapter.name,
+        "code": code_stamp(chapter.read()),
         "tier": values.get("tier"),
         "seed": values.get("seed"),
         "parameters": values,
