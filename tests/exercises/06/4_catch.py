@@ -14,9 +14,13 @@ def accepts(estimator):
 # %% right: on the belief net of the text
 def accepts(estimator):
     result = gradient_bench(net, x, {"it": estimator}, exact.enumerated_bound, 20_000, bias_name)["it"]
-    return result.max_abs_z < 5 and gradient_bench(
-        exact.two_state(q=(0.8, 0.2)), torch.ones(1, 1).double(), {"it": estimator}, exact.enumerated_bound, 50_000
-    )["it"].max_abs_z < 5
+    return (
+        result.max_abs_z < 5
+        and gradient_bench(
+            exact.two_state(q=(0.8, 0.2)), torch.ones(1, 1).double(), {"it": estimator}, exact.enumerated_bound, 50_000
+        )["it"].max_abs_z
+        < 5
+    )
 
 
 # %% wrong: refuses everything
@@ -40,8 +44,11 @@ def accepts(estimator):
     gradients = []
     for one in (estimator, reinforce):
         torch.manual_seed(0)
-        gradients.append(torch.autograd.grad((one(model, x, num_samples=2) if one is reinforce else one(model, x)).sum(),
-                                             model.posterior.logits)[0])
+        gradients.append(
+            torch.autograd.grad(
+                (one(model, x, num_samples=2) if one is reinforce else one(model, x)).sum(), model.posterior.logits
+            )[0]
+        )
     return torch.allclose(*gradients)
 
 
