@@ -13,7 +13,7 @@ def coin_baseline(f_0, f_1, pi):
 # %% wrong: nothing is returned
 # says: return two numbers
 def coin_baseline(f_0, f_1, pi):
-    b = pi * f_0 + (1 - pi) * f_1
+    pi * f_0 + (1 - pi) * f_1, 0.0
 
 
 # %% wrong: the baseline alone
