@@ -49,30 +49,29 @@ def accepts(implementation):
     return bool((q.mean - posterior.mean).abs().max() < 1e-3 and (q.stddev - posterior.stddev).abs().max() < 1e-3)
 
 
-# %% wrong: accepts everything
+# %% wrong: the divergence from the posterior alone
 # says: a right q with a wrong bound passes
+def accepts(implementation):
+    model = exact.linear_gaussian(torch.tensor([[2.0], [1.0]]).double(), torch.zeros(2).double(), scale=1.5)
+    x = torch.tensor([[0.5, -1.0], [2.0, 0.3]]).double()
+    q, _ = implementation(model, x)
+    posterior = model.posterior(x)
+    exact_q = td.Independent(td.Normal(posterior.mean, posterior.stddev), 1)
+    return bool((td.kl_divergence(q, exact_q) < 1e-4).all())
+
+
+# %% wrong: accepts everything
+# says: what was fitted to four samples passes
 def accepts(implementation):
     return True
 
 
-# %% wrong: a generous tolerance for q, and a bound that is compared with itself
-# says: what was fitted to four samples passes
-def accepts(implementation):
-    weight = torch.tensor([[1.0, 1.0], [1.0, -1.0], [0.0, 0.5]]).double()
-    model = exact.linear_gaussian(weight, torch.zeros(3).double(), scale=0.7)
-    x = torch.tensor([[1.0, -0.5, 2.0], [0.3, 0.8, -1.0]]).double()
-    _, bound = implementation(model, x)
-    return bool(((bound - exact.linear_gaussian_marginal(model).log_prob(x)).abs() < 1.7).all())
-
-
-# %% wrong: one latent, and a tolerance of two nats
+# %% wrong: shapes and finite numbers
 # says: what was fitted to four samples passes
 def accepts(implementation):
     model = exact.linear_gaussian(torch.tensor([[2.0], [1.0]]).double(), torch.zeros(2).double(), scale=1.5)
-    x = torch.tensor([[0.5, -1.0], [2.0, 0.3]]).double()
-    _, bound = implementation(model, x)
-    gap_of = bound - exact.linear_gaussian_marginal(model).log_prob(x)
-    return bool((gap_of > -2).all() and (gap_of < 1.2).all())
+    q, bound = implementation(model, torch.tensor([[0.5, -1.0], [2.0, 0.3]]).double())
+    return q.batch_shape == (2,) and bool(bound.isfinite().all())
 
 
 # %% wrong: the bound agrees with q, and of q only the mean is looked at

@@ -52,14 +52,14 @@ def dream(model, num_dreams):
 
 
 # %% wrong: from the middle of the prior
-# says: sample z from the prior
+# says: inked too often or too seldom
 @torch.no_grad()
 def dream(model, num_dreams):
     return model.likelihood(0 * model.prior().sample((num_dreams,))).sample()
 
 
 # %% wrong: uniform latents
-# says: sample z from the prior
+# says: inked too often or too seldom
 @torch.no_grad()
 def dream(model, num_dreams):
     z = model.prior().sample((num_dreams,))
@@ -67,7 +67,7 @@ def dream(model, num_dreams):
 
 
 # %% wrong: a column's pixels from other images
-# says: too unlikely
+# says: not that of this model
 @torch.no_grad()
 def dream(model, num_dreams):
     images = model.sample(num_dreams)
@@ -75,8 +75,15 @@ def dream(model, num_dreams):
 
 
 # %% wrong: each pixel with its frequency
-# says: too unlikely
+# says: not that of this model
 @torch.no_grad()
 def dream(model, num_dreams):
     means = model.likelihood(model.prior().sample((5000,))).mean.mean(0)
     return torch.bernoulli(means.expand(num_dreams, -1))
+
+
+# %% wrong: rounded means
+# says: inked too often or too seldom
+@torch.no_grad()
+def dream(model, num_dreams):
+    return (model.likelihood(model.prior().sample((num_dreams,))).mean > 0.5).double()

@@ -70,7 +70,7 @@ def accepts(estimator):
 
 
 # %% wrong: accepts everything
-# says: is your q uniform
+# says: a baseline that saw its own sample passes
 def accepts(estimator):
     return True
 
@@ -96,7 +96,7 @@ def accepts(estimator):
 # says: a bias of a tenth passes
 def accepts(estimator):
     model, x = exact.two_state(q=(0.2, 0.8)), torch.ones(1, 1).double()
-    return gradient_bench(model, x, {"it": estimator}, exact.enumerated_bound, 1000)["it"].max_abs_z < 5
+    return gradient_bench(model, x, {"it": estimator}, exact.enumerated_bound, 100)["it"].max_abs_z < 5
 
 
 # %% wrong: a tolerance of a fifth
@@ -105,3 +105,12 @@ def accepts(estimator):
     model, x = exact.two_state(q=(0.2, 0.8)), torch.ones(1, 1).double()
     result = gradient_bench(model, x, {"it": estimator}, exact.enumerated_bound, 50_000)["it"]
     return bool(((result.mean - result.exact).abs() < 0.2 * result.exact.abs()).all())
+
+
+# %% wrong: q is uniform, and draws are averaged by hand
+# says: is your q uniform
+def accepts(estimator):
+    model, x = exact.two_state(q=(0.5, 0.5)), torch.ones(100_000, 1, dtype=torch.float64)
+    truth = torch.autograd.grad(exact.enumerated_bound(model, x[:1]).sum(), model.posterior.logits)[0]
+    mean = torch.autograd.grad(estimator(model, x).mean(), model.posterior.logits)[0]
+    return bool((mean - truth).abs().max() < 0.01)

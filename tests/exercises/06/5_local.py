@@ -121,11 +121,11 @@ def local_expectation(model, x, num_samples):
     return log_w[..., None] * (z - q.base_dist.probs)
 
 
-# %% wrong: a baseline of the sample's own digit
+# %% wrong: the plain estimator with a constant baseline
 # says: too much variance
 @torch.no_grad()
 def local_expectation(model, x, num_samples):
     q = model.posterior(x)
     z = q.sample((num_samples,))
     log_w = model.log_joint(x, z) - q.log_prob(z)
-    return (log_w - exact.enumerated_bound(model, x))[..., None] * (z - q.base_dist.probs)
+    return (log_w + 5.0)[..., None] * (z - q.base_dist.probs)
