@@ -413,6 +413,7 @@ FAULTS = {
         "log-variance taken for log-scale": LOG_VARIANCE_AS_SCALE,
         "quadrature nodes of the physicists": GAUSS_HERMITE_OF_THE_PHYSICISTS,
         "amortisation gap from log p(x)": AMORTISATION_GAP_FROM_LOG_PX,
+        "samples detached": DETACHED_SAMPLES,
     },
     "06_score_function": {
         "signal without the entropy": SIGNAL_WITHOUT_ENTROPY,
@@ -423,6 +424,7 @@ FAULTS = {
         "coefficient from all samples": COEFFICIENT_FROM_ALL_SAMPLES,
         "bench forgets the number of draws": Z_SCORES_FORGET_THE_NUMBER_OF_DRAWS,
         "neighbours exchanged for the rest": NEIGHBOURS_EXCHANGED_FOR_THE_REST,
+        "temperature upside down": GUMBEL_OF_THE_WRONG_TEMPERATURE,
     },
     "07_reparameterization": {
         "samples detached": DETACHED_SAMPLES,
