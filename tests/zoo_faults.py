@@ -280,6 +280,12 @@ def gumbel_softmax(model, x, num_samples=1, temperature=1.0):
 m.gumbel_softmax = gumbel_softmax
 """
 
+STRAIGHT_THROUGH_TO_THE_SOFT_SAMPLE = """
+import vaecourse.estimators as m
+right = m.straight_through
+m.straight_through = lambda model, x, num_samples=1, temperature=None: right(model, x, num_samples, temperature or 1.0)
+"""
+
 SIGNAL_WITHOUT_ENTROPY = """
 import sys
 import vaecourse.estimators
@@ -426,17 +432,22 @@ FAULTS = {
         "neighbours exchanged for the rest": NEIGHBOURS_EXCHANGED_FOR_THE_REST,
         "temperature upside down": GUMBEL_OF_THE_WRONG_TEMPERATURE,
     },
-    "07_reparameterization": {
+    "07a_reparameterization": {
         "samples detached": DETACHED_SAMPLES,
         "entropy detached": DETACHED_ENTROPY,
         "log-variance taken for log-scale": LOG_VARIANCE_AS_SCALE,
         "KL averaged over latents": KL_AVERAGED_OVER_LATENTS,
         "score kept where the landing should stick": STL_KEEPS_THE_SCORE,
+        "baseline that knows its own sample": BASELINE_KNOWS_ITS_OWN_SAMPLE,
+    },
+    "07b_other_shapes": {
         "implicit gradient with its sign flipped": IMPLICIT_GRADIENT_WITH_FLIPPED_SIGN,
         "affine map without its determinant": AFFINE_WITHOUT_LOG_DETERMINANT,
         "truncated by clamping": TRUNCATION_BY_CLAMPING,
-        "baseline that knows its own sample": BASELINE_KNOWS_ITS_OWN_SAMPLE,
         "temperature upside down": GUMBEL_OF_THE_WRONG_TEMPERATURE,
+        "straight-through to the soft sample": STRAIGHT_THROUGH_TO_THE_SOFT_SAMPLE,
+        "states weighted equally": ENUMERATION_WITH_EQUAL_WEIGHTS,
+        "baseline that knows its own sample": BASELINE_KNOWS_ITS_OWN_SAMPLE,
     },
     "08_vae": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
