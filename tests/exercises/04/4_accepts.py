@@ -26,8 +26,7 @@ def accepts(implementation):
     data_x = torch.ones(3, 4).double()
     q = td.Independent(td.Normal(torch.full((3, 2), 0.5).double(), torch.full((3, 2), 0.3).double()), 1)
     values = torch.stack([implementation(model, data_x, q) for _ in range(200)])
-    error, se = values.mean(0) - closed_form_elbo(model, data_x, q), values.std(0) / math.sqrt(200)
-    return None
+    print(values.mean(0) - closed_form_elbo(model, data_x, q))
 
 
 # %% wrong: a tolerance below the noise
@@ -37,7 +36,7 @@ def accepts(implementation):
     data_x = torch.ones(3, 4).double()
     q = td.Independent(td.Normal(torch.full((3, 2), 0.5).double(), torch.full((3, 2), 0.3).double()), 1)
     values = torch.stack([implementation(model, data_x, q) for _ in range(200)])
-    error, se = values.mean(0) - closed_form_elbo(model, data_x, q), values.std(0) / math.sqrt(200)
+    error = values.mean(0) - closed_form_elbo(model, data_x, q)
     return bool((error.abs() < 1e-9).all())
 
 
@@ -48,7 +47,6 @@ def accepts(implementation):
     data_x = torch.ones(3, 4).double()
     q = td.Independent(td.Normal(torch.full((3, 2), 0.5).double(), torch.full((3, 2), 0.3).double()), 1)
     values = torch.stack([implementation(model, data_x, q) for _ in range(200)])
-    error, se = values.mean(0) - closed_form_elbo(model, data_x, q), values.std(0) / math.sqrt(200)
     return bool(((values[0] - closed_form_elbo(model, data_x, q)).abs() < 1e-3).all())
 
 
