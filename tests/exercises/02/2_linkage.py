@@ -78,3 +78,28 @@ def linkage_rate(counts=(125, 18, 20, 34)):
     for _ in range(200):
         theta = linkage_step(theta, counts)
     return ((1e-4 - (linkage_step(theta + 1e-4, counts) - theta)) / 1e-4).item()
+
+
+# %% wrong: of a likelihood's gap
+# says: this is the rate squared
+def linkage_rate(counts=(125, 18, 20, 34)):
+    def log_px(theta):
+        mixed = counts[0] * (2 + theta).log() + (counts[1] + counts[2]) * (1 - theta).log()
+        return mixed + counts[3] * theta.log()
+
+    top = torch.tensor(0.5, dtype=torch.float64)
+    for _ in range(300):
+        top = linkage_step(top, counts)
+    near = top + 1e-3
+    after = linkage_step(near, counts)
+    return ((log_px(top) - log_px(after)) / (log_px(top) - log_px(near))).item()
+
+
+# %% wrong: the slope of two steps
+# says: this is the rate squared
+def linkage_rate(counts=(125, 18, 20, 34)):
+    theta = torch.tensor(0.5, dtype=torch.float64)
+    for _ in range(300):
+        theta = linkage_step(theta, counts)
+    theta = theta.requires_grad_()
+    return torch.autograd.grad(linkage_step(linkage_step(theta, counts), counts), theta)[0].item()
