@@ -367,6 +367,21 @@ import vaecourse.evaluation.ledger as m
 m.GapLedger.amortisation_gap = property(lambda ledger: ledger.gap)
 """
 
+BEST_GAUSSIAN_IS_ITS_START = """
+import vaecourse.exact as m
+m.best_gaussian = lambda model, x, start=None, *arguments, **options: model.posterior(x) if start is None else start
+"""
+
+E_STEP_DECIDES = """
+import torch
+import torch.distributions as td
+import vaecourse.em.mixtures as m
+def e_step(self, x):
+    probs = self.posterior(self.check(x)).probs
+    return td.OneHotCategorical(torch.nn.functional.one_hot(probs.argmax(-1), probs.shape[-1]).to(probs))
+m.Mixture.e_step = torch.no_grad()(e_step)
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -391,6 +406,7 @@ FAULTS = {
         "M step divides by N / K": M_STEP_AVERAGES_OVER_ALL_DATA,
         "bound without the entropy": BOUND_WITHOUT_ENTROPY,
         "pPCA's noise taken double": PPCA_NOISE_DOUBLED,
+        "E step that decides": E_STEP_DECIDES,
     },
     "03_approximate_inference": {
         "acceptance upside down": ACCEPT_FLIPPED,
@@ -402,6 +418,7 @@ FAULTS = {
         "Gaussian fitted without its entropy": GAUSSIAN_WITHOUT_ENTROPY,
     },
     "04_elbo": {
+        "best Gaussian is its start": BEST_GAUSSIAN_IS_ITS_START,
         "samples summed, not averaged": ELBO_SUMS_SAMPLES,
         "weight with the sign of log q flipped": WEIGHT_WITH_FLIPPED_ENTROPY,
         "KL exchanged in the tables": TABLE_KL_REVERSED,
