@@ -2,8 +2,8 @@
 
 (a) a finite discrete latent, by :func:`enumeration`; (b) the linear-Gaussian model, in closed form; (c) a latent of one
 or two dimensions under a neural decoder, by :func:`quadrature`. The course's common patient, a VAE of the digits with a
-2-D latent that stays as it is, is :func:`frozen_vae`; :func:`targets` are four 2-D posteriors, and :class:`Deciles` says
-how far off somebody's draws or q are.
+2-D latent that stays as it is, is :func:`frozen_vae`; :func:`targets` are four posteriors in two dimensions, and
+:class:`Deciles` says how far off somebody's draws or q are.
 """
 
 from vaecourse.exact.deciles import Deciles

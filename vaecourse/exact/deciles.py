@@ -64,6 +64,6 @@ class Deciles(NamedTuple):
         return (share - self.probability).square().mean((-2, -1))
 
     def error_of_gaussian(self, q: td.Distribution) -> Tensor:
-        """Mean squared error over the events of the probabilities that a Gaussian q, batch shape [B], gives them; [B]."""
+        """Mean squared error over the events, [B], of the probabilities that a Gaussian q, batch shape [B], gives."""
         marginal = td.Normal(q.mean[:, None], q.stddev[:, None])
         return (marginal.cdf(self.threshold) - self.probability).square().mean((-2, -1))
