@@ -20,7 +20,7 @@ def tables(targets):
 
 
 def test_gaussian_target_has_its_closed_form(targets, tables):
-    model, x = targets["Gaussian"]
+    _, x = targets["Gaussian"]
     precision = torch.eye(2) + 4 * torch.ones(2, 2)  # prior and measurement
     posterior = td.MultivariateNormal(
         torch.linalg.solve(precision, 4 * torch.ones(2)).double(), precision_matrix=precision.double()
