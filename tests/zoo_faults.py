@@ -205,6 +205,27 @@ right = m.r_hat
 m.r_hat = package.r_hat = lambda positions: 1 / right(positions)
 """
 
+DECILES_EXCHANGED = """
+import vaecourse.exact.deciles as m
+right = m.Deciles.of.__func__
+m.Deciles.of = classmethod(lambda cls, table: cls(*(part.flip(-1) for part in right(cls, table))))
+"""
+
+DRAWS_WITHOUT_WEIGHTS = """
+import vaecourse.exact.deciles as m
+right = m.Deciles.error_of_draws
+m.Deciles.error_of_draws = lambda self, draws, log_weight=None: right(self, draws)
+"""
+
+MARGINALS_OF_THE_VARIANCE = """
+import torch.distributions as td
+import vaecourse.exact.deciles as m
+def error_of_gaussian(self, q):
+    marginal = td.Normal(q.mean[:, None], q.variance[:, None])
+    return (marginal.cdf(self.threshold) - self.probability).square().mean((-2, -1))
+m.Deciles.error_of_gaussian = error_of_gaussian
+"""
+
 GAUSSIAN_WITHOUT_ENTROPY = """
 import sys
 import vaecourse.exact
@@ -408,14 +429,21 @@ FAULTS = {
         "pPCA's noise taken double": PPCA_NOISE_DOUBLED,
         "E step that decides": E_STEP_DECIDES,
     },
-    "03_approximate_inference": {
+    "03a_markov_chains": {
         "acceptance upside down": ACCEPT_FLIPPED,
         "Langevin without Hastings' factor": MALA_WITHOUT_HASTINGS,
         "leapfrog without its half step": LEAPFROG_WITHOUT_HALF_STEP,
         "every draw counted as independent": EVERY_DRAW_COUNTS_AS_INDEPENDENT,
         "R-hat upside down": R_HAT_WITHIN_OVER_TOTAL,
+        "events of the other latent": DECILES_EXCHANGED,
+        "weights of draws ignored": DRAWS_WITHOUT_WEIGHTS,
+    },
+    "03b_variational_families": {
         "KL exchanged in the tables": TABLE_KL_REVERSED,
         "Gaussian fitted without its entropy": GAUSSIAN_WITHOUT_ENTROPY,
+        "weights of draws ignored": DRAWS_WITHOUT_WEIGHTS,
+        "marginals with the variance for the scale": MARGINALS_OF_THE_VARIANCE,
+        "quadrature nodes of the physicists": GAUSS_HERMITE_OF_THE_PHYSICISTS,
     },
     "04_elbo": {
         "best Gaussian is its start": BEST_GAUSSIAN_IS_ITS_START,
