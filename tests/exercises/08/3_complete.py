@@ -48,11 +48,3 @@ def complete(model, x, observed, num_samples=200000):
 def complete(model, x, observed, num_samples=20000):
     p = model.likelihood(model.prior().sample((num_samples,))).mean
     return td.Bernoulli(p[:, observed]).log_prob(x[observed]).sum(-1).softmax(0) @ p
-
-
-# %% wrong: the weights are not exponentiated
-# says: ignores the observed pixels
-def complete(model, x, observed, num_samples=20000):
-    p = model.likelihood(model.prior().sample((num_samples,))).mean
-    weight = td.Bernoulli(p[:, observed]).log_prob(x[observed]).sum(-1)
-    return (weight / weight.sum()) @ p[:, ~observed]

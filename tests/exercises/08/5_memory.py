@@ -117,7 +117,7 @@ def train_and_decode(x, z):
     return decoder(z)
 
 
-# %% wrong: the KL counted four times
+# %% wrong: the KL counted twice
 # says: below what the bound reaches
 def train_and_decode(x, z):
     encoder = nn.Sequential(nn.Linear(x.shape[1], 128), nn.Tanh(), nn.Linear(128, 4))
@@ -127,7 +127,7 @@ def train_and_decode(x, z):
         for batch in x[torch.randperm(len(x))].split(100):
             mu, log_sigma = encoder(batch).chunk(2, -1)
             logits = decoder(mu + log_sigma.exp() * torch.randn_like(mu))
-            kl = 2.0 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(-1)
+            kl = 1.0 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(-1)
             loss = (kl - (batch * logits - F.softplus(logits)).sum(-1)).mean()
             optimiser.zero_grad()
             loss.backward()
