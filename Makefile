@@ -18,7 +18,7 @@ DEV := $(VENV)/.installed-dev
 
 help:
 	@echo 'make report     run a chapter into an HTML report: the VAE, or another with CHAPTER=04'
-	@echo 'make course     open the course in JupyterLab'
+	@echo 'make course     open your own workbook in JupyterLab: the chapters, with exercises to write'
 	@echo 'make test       run every test, chapters included'
 	@echo 'make chapters   run all chapters again and store their outputs in place'
 	@echo 'make figures    put all figures of the chapters on one page, reports/figures.html'

@@ -383,12 +383,17 @@ MAKERS = {
 }
 GOOD = (torch.arange(12).reshape(4, 3) * 7 % 5 > 2).double()
 BAD = {
+    "array": (GOOD.numpy(), r"x must be a dense tensor \[N, D\], .*; got an object of type ndarray"),
+    "list": (GOOD.tolist(), "got an object of type list"),
+    "data set": (torch.utils.data.TensorDataset(GOOD), "got an object of type TensorDataset"),
+    "sparse": (GOOD.to_sparse(), "got one of layout torch.sparse_coo"),
     "int": (GOOD.long(), "x must hold floats; got torch.int64"),
     "uint8": (GOOD.byte(), "x must hold floats; got torch.uint8"),
     "bool": (GOOD.bool(), "x must hold floats; got torch.bool"),
     "complex": (GOOD.to(torch.complex64), "x must hold floats; got torch.complex64"),
     "nan": (torch.cat([GOOD, GOOD[:1] * math.nan]), "x must be finite; 3 of its values are not"),
     "infinite": (torch.cat([GOOD, GOOD[:1] + math.inf]), "x must be finite; 3 of its values are not"),
+    "huge": (torch.cat([GOOD, GOOD[:1] * -1e200]), r"x must lie within \+-1e\+100, .* its largest is 1e\+200"),
     "1-D": (GOOD[0], r"x must have shape \[N, D\] with N >= 1; got \[3\]"),
     "3-D": (GOOD[None], r"x must have shape \[N, D\] with N >= 1; got \[1, 4, 3\]"),
     "no data": (GOOD[:0], r"got \[0, 3\]"),
@@ -429,8 +434,11 @@ LINE = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None] * torch.tensor([1.0
         # Duplicates: all data the same.
         (lambda: GaussianMixture.from_data(GOOD[:1].repeat(9, 1), 2, variance_floor=0), "x must vary in each"),
         (lambda: ProbabilisticPCA.closed_form(GOOD[:1].repeat(9, 1), 1), "x must vary in more than"),
-        (lambda: ProbabilisticPCA.from_data(GOOD[:1].repeat(9, 1), 1), "x must vary, and its 9 data are all the same"),
-        (lambda: ProbabilisticPCA.from_data(GOOD[:1], 1), "x must vary, and its 1 data are all the same"),
+        (lambda: ProbabilisticPCA.from_data(GOOD[:1].repeat(9, 1), 1), "x must hold at least two .* got 9 without"),
+        # One dimension: no room for a latent space of fewer.
+        (lambda: ProbabilisticPCA.from_data(LINE[:, :1], 1), r"x must have at least two dimensions.* got \[5, 1\]"),
+        (lambda: ProbabilisticPCA.closed_form(LINE[:, :1], 1), r"x must have at least two dimensions.* got \[5, 1\]"),
+        (lambda: ProbabilisticPCA.from_data(GOOD[:1], 1), "x must hold at least two .* got 1 without"),
     ],
 )
 def test_data_without_spread_are_named(call, sentence):

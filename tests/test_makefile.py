@@ -130,11 +130,11 @@ def test_unsuitable_python_is_refused_in_one_sentence(clone):
 
 def test_clean_leaves_what_is_the_readers(clone):
     clone.make("report")
-    for kept in ("reports", "student", "data"):
+    for kept in ("reports", "student", "workbook", "data"):
         (clone.folder / kept).mkdir()
     for folder in ("vaecourse/__pycache__", "tests", "chapters/.ipynb_checkpoints", ".pytest_cache"):
         (clone.folder / folder).mkdir(parents=True)
     assert clone.make("clean").returncode == 0
     gone = {".venv", ".pytest_cache", "vaecourse/__pycache__", "chapters/.ipynb_checkpoints"}
     assert not any((clone.folder / name).exists() for name in gone)
-    assert all((clone.folder / kept).is_dir() for kept in ("reports", "student", "data", "chapters"))
+    assert all((clone.folder / kept).is_dir() for kept in ("reports", "student", "workbook", "data", "chapters"))

@@ -1,5 +1,6 @@
 """Finding chapters, reading what their parameters allow, and refusing everything else before anything runs."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from nbformat import v4
 
+from vaecourse.publish import chapters
 from vaecourse.publish.chapters import UsageError, all_chapters, find_chapter, read_parameters
 from vaecourse.publish.cli import _chosen, app
 from vaecourse.publish.commands import plain_errors
@@ -120,6 +122,11 @@ def test_a_wrong_declaration_is_named(source, message):
         (["report", "8", "-p", "seed", "x"], "parameter seed = x is not allowed"),
         (["report", "8", "-p", "seed", "-1"], "parameter seed = -1 is not allowed"),
         (["report", "8", "-p", "seed", "9" * 400], "is not allowed"),
+        (["report", "8", "-p", "seed", "1_0"], "parameter seed = 1_0 is not allowed: it takes an integer"),
+        (["report", "8", "-p", "seed", "١٠"], "is not allowed: it takes an integer"),
+        (["report", "8", "-p", "seed", " 1"], "is not allowed: it takes an integer"),
+        (["report", "8", "-p", "sigma", "1_0.0"], "parameter sigma = 1_0.0 is not allowed"),
+        (["report", ""], "there is no chapter '': the chapters are 02_em"),
         (["report", "8", "-p", "seed", "None"], "parameter seed = None is not allowed"),
         (["report", "8", "-p", "num_epochs", "0"], "it takes an integer from 1 to 10000, or None."),
         (["report", "8", "-p", "learning_rate", "nan"], "it takes a number from 1e-06 to 1."),
@@ -156,6 +163,7 @@ def test_chapters_are_taken_in_reading_order_and_each_once(folder):
         (UsageError("No."), 2, "No.\n"),
         (OSError(28, "No space left"), 1, "command could not read or write: [Errno 28] No space left.\n"),
         (KeyboardInterrupt("in cell 3"), 130, "Stopped: in cell 3. What was complete before is untouched.\n"),
+        (KeyboardInterrupt(), 130, "Stopped: interrupted. What was complete before is untouched.\n"),
     ],
 )
 def test_what_a_user_can_cause_is_a_sentence_and_an_exit_code(capsys, error, code, said):
@@ -172,31 +180,94 @@ def test_what_a_user_can_cause_is_a_sentence_and_an_exit_code(capsys, error, cod
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+CALL = """
+import sys
+from vaecourse.publish.commands import plain_errors
+@plain_errors
+def command():
+    print(sys.argv[1])
+command()
+"""
+
+
+def test_a_console_that_is_not_utf_8_gets_every_sentence():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", CALL, "in /häuser"], env=environment, capture_output=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, rb"in /h\xe4user", b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_a_reader_of_the_output_who_has_gone_is_no_disk_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-c", CALL, "unheard"], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_a_folder_without_chapters_is_said_to_be_one(tmp_path, monkeypatch):
     monkeypatch.setenv("VAECOURSE_CHAPTERS", str(tmp_path))
     with pytest.raises(UsageError, match="no chapters in"):
         all_chapters()
 
 
-def test_a_broken_notebook_is_named(folder):
-    (folder / "02_em.ipynb").write_text('{"cells": [', encoding="utf-8")
+NOT_NOTEBOOKS = {
+    "cut off": '{"cells": [',
+    "a list": "[]",
+    "a later format": '{"cells": [], "metadata": {}, "nbformat": 5, "nbformat_minor": 0}',
+    "cells that are none": '{"cells": [3], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("content", NOT_NOTEBOOKS.values(), ids=NOT_NOTEBOOKS)
+def test_a_broken_notebook_is_named(folder, content):
+    (folder / "02_em.ipynb").write_text(content, encoding="utf-8")
     result = CliRunner().invoke(app, ["report", "02"])
     assert result.exit_code == 2
-    assert "02_em.ipynb cannot be read as a notebook" in result.stderr
+    assert result.stderr.startswith("02_em.ipynb cannot be read as a notebook") and result.stderr.count("\n") == 1
+    assert find_chapter("02").title == "02_em"  # where other chapters speak of it
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs")
+def test_a_fifo_is_not_waited_for(folder):
+    (folder / "02_em.ipynb").unlink()
+    os.mkfifo(folder / "02_em.ipynb")
+    with pytest.raises(UsageError, match=r"02_em\.ipynb cannot be read as a notebook: it is a FIFO"):
+        find_chapter("02").read()
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1_0", "0", "-1", "٣", "soon"])
+def test_a_time_limit_is_a_number_above_0(folder, seconds):
+    result = CliRunner().invoke(app, ["report", "02", "--timeout", seconds])
+    assert result.exit_code == 2 and f"{seconds} is not a number above 0." in result.stderr
+    assert not (folder / "reports").exists()
+
+
+def test_a_seed_is_a_plain_integer(folder):
+    result = CliRunner().invoke(app, ["seeds", "02", "--seed", "1_0", "--seed", "2"])
+    assert result.exit_code == 2 and "1_0 is not an integer of at least 0." in result.stderr
+
+
+def test_an_installed_package_finds_the_clone_that_it_is_called_in(tmp_path, monkeypatch):
+    """From a wheel there is no folder beside the package."""
+    monkeypatch.delenv("VAECOURSE_CHAPTERS", raising=False)
+    monkeypatch.setattr(chapters, "__file__", str(tmp_path / "site-packages" / "vaecourse" / "publish" / "chapters.py"))
+    clone = tmp_path / "clone"
+    for folder in (clone / "chapters", clone / "tests"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(clone / "tests")
+    with pytest.raises(UsageError, match="no chapters in"):
+        all_chapters()
+    nbformat.write(v4.new_notebook(), clone / "chapters" / "02_em.ipynb")
+    assert [chapter.path for chapter in all_chapters()] == [clone / "chapters" / "02_em.ipynb"]
 
 
 def test_help_and_refusals_do_not_load_pytorch():
     code = (
-        "import sys; from vaecourse.publish import cli; print([m for m in ('torch', 'papermill') if m in sys.modules])"
+        "import sys; from vaecourse.publish import cli; print([m for m in ('torch', 'nbclient') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-
-
-def test_course_opens_the_first_chapter_in_this_interpreter(folder, monkeypatch):
-    calls = []
-    monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
-    assert CliRunner().invoke(app, ["course"]).exit_code == 0
-    assert calls == [[sys.executable, "-m", "jupyterlab", str(folder / "02_em.ipynb")]]
 
 
 def test_figures_writes_every_stored_figure_with_its_texts(folder):

@@ -7,15 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 from nbformat import v4
 
-from vaecourse.publish import reports, running
 from vaecourse.publish.cli import app
 
 
@@ -29,7 +26,7 @@ def run(*arguments):
 
 FAULTS = {
     "an exception": ("1 / 0", "ZeroDivisionError: division by zero in code cell 3 (`1 / 0`)"),
-    "sys.exit": ("import sys\nsys.exit(0)", "the run ended early, without an error, in code cell 3 (`import sys`)"),
+    "sys.exit": ("import sys\nsys.exit(0)", "sys.exit() ended the run in code cell 3 (`import sys`)"),
     "exit": ("exit()", "exit() ended the run in code cell 3 (`exit()`)"),
     "os._exit": ("\nimport os\nos._exit(0)", "the kernel died in code cell 3 (`import os`)"),
     "SIGKILL": (
@@ -37,6 +34,24 @@ FAULTS = {
         "the kernel died in code cell 3 (`import os; os.kill(os.getpid(), 9)`)",
     ),
     "time-out": ("import time; time.sleep(60)", "the time limit of 4 s was reached in code cell 3"),
+    "a thread": (
+        "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()",
+        "an exception in a thread: ZeroDivisionError: division by zero in code cell 3 (`import threading`)",
+    ),
+    "a task that nobody asks": (
+        "import asyncio\nasync def f():\n    raise ValueError('unheard')\ntask = asyncio.create_task(f())",
+        "an exception in a task of asyncio: ValueError: unheard after its last cell",
+    ),
+    "a command": ("!exit 3", "CalledProcessError: Command 'exit 3' returned non-zero exit status 3 in code cell 3"),
+    "30 MB of text": (
+        "while True:\n    print('x' * 1_000_000)",
+        "it put out more than 10 MB in code cell 3 (`while True:`)",
+    ),
+    "a record without a name": (
+        "from IPython.display import display\n"
+        "display({'application/vnd.vaecourse.record+json': {'value': 1.0}, 'text/plain': ''}, raw=True)",
+        "a record's name is None, and must be a lower-case identifier",
+    ),
     "a record twice": (
         "from vaecourse.record import record\nrecord('a', 1)\nrecord('a', 2)",
         "the chapter records 'a' twice",
@@ -74,25 +89,6 @@ def test_a_run_that_did_not_finish_is_never_a_report(folder, earlier, cell, mess
     partial = nbformat.read(out / "04_fault.partial.ipynb", as_version=4)
     assert partial.cells[0].source.startswith(f"**This run did not finish:** {message}")
     assert partial.cells[3].outputs[0].text == "1\n"
-
-
-def test_the_time_limit_is_that_of_the_whole_chapter(tmp_path, monkeypatch):
-    """Of ten seconds a cell that starts after seven has three left, and one that comes too late next to nothing."""
-    import papermill
-
-    now, left = 100.0, []
-
-    def execute(*arguments, timeout_func, **options):
-        nonlocal now
-        for now in (100.0, 107.0, 130.0):  # noqa: B007
-            left.append(timeout_func(None))
-        raise RuntimeError("that is enough")
-
-    monkeypatch.setattr(papermill, "execute_notebook", execute)
-    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: now))
-    with pytest.raises(running.ChapterFailed, match="that is enough"):
-        running.run_notebook(chapter("x = 1"), tmp_path, folder=tmp_path, timeout=10.0)
-    assert left == [10.0, 3.0, 0.1]
 
 
 def test_a_good_run_replaces_the_report_and_removes_the_partial_notebook(folder, earlier):
@@ -150,36 +146,3 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return True
-
-
-@pytest.mark.parametrize("failing", [1, 2], ids=["setting the old one aside", "bringing the new one in"])
-@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-def test_a_swap_that_stops_halfway_leaves_the_earlier_report(tmp_path, monkeypatch, failing, error):
-    target, fresh = tmp_path / "08_vae", tmp_path / "fresh"
-    for path, text in [(target, "old"), (fresh, "new")]:
-        path.mkdir()
-        (path / "metrics.json").write_text(text)
-    rename, calls = Path.rename, []
-
-    def stopping(path, destination):
-        calls.append(path)
-        if len(calls) == failing:
-            raise error
-        return rename(path, destination)
-
-    monkeypatch.setattr(Path, "rename", stopping)
-    with pytest.raises(error):
-        reports._swap(fresh, target)
-    assert (target / "metrics.json").read_text() == "old"
-    monkeypatch.undo()
-    reports._swap(fresh, target)
-    assert (target / "metrics.json").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["08_vae"]
-
-
-def test_a_report_set_aside_by_a_killed_swap_comes_back(tmp_path):
-    aside = tmp_path / ".08_vae.previous"
-    aside.mkdir()
-    (aside / "metrics.json").write_text("old")
-    reports._recover(tmp_path / "08_vae")
-    assert (tmp_path / "08_vae" / "metrics.json").read_text() == "old"

@@ -1,5 +1,7 @@
 """The page of a chapter: complete in itself, with mathematics, captions, folded solutions and links that lead on."""
 
+import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -57,7 +59,9 @@ def soup(html):
 def test_the_page_loads_nothing_and_lets_nothing_be_loaded(html, soup):
     assert external_assets(html) == []
     policy = soup.select_one('meta[http-equiv="Content-Security-Policy"]')["content"]
-    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert policy.endswith("form-action 'none'; base-uri 'none'")
+    assert "unsafe" not in policy
     assert soup.select("link, iframe, object, embed") == []
 
 
@@ -90,9 +94,18 @@ def test_mathematics_survives_for_the_typesetter_inside_the_page(html, soup):
     assert r"$\langle a, b \rangle$" in text
     assert "$x < y$" in text
     scripts = [script.get_text() for script in soup.select("script")]
-    assert len(scripts) == 2
-    assert 'inlineMath: [["$", "$"]' in scripts[0]
-    assert len(scripts[1]) > 2_000_000
+    assert len(scripts) == 3
+    assert 'inlineMath: [["$", "$"]' in scripts[1]
+    assert len(scripts[2]) > 2_000_000
+
+
+def test_scripts_and_styles_are_those_that_the_policy_names(html, soup):
+    """By their hashes; all are the page's own."""
+    policy = soup.select_one('meta[http-equiv="Content-Security-Policy"]')["content"]
+    texts = [element.get_text() for element in soup.select("script, style")]
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
+    assert len(hashes) == 4
+    assert all(f"'sha256-{digest}'" in policy for digest in hashes)
 
 
 def test_a_page_without_mathematics_does_not_carry_the_typesetter():
@@ -172,6 +185,15 @@ def test_local_pictures_are_put_inside(tmp_path):
     page = chapter_page(v4.new_notebook(cells=[cell]), PAGE, tmp_path)
     sources = [img["src"] for img in BeautifulSoup(page, "html.parser").select("img")]
     assert sources == ["data:image/svg+xml;base64,PHN2Zy8+"] * 2
+
+
+def test_a_written_answer_that_folds_its_solution_is_not_folded_twice():
+    source = "*Your answer here.*\n\n<details><summary>Solution</summary>\n\nBecause $p$.\n\n</details>"
+    cell = v4.new_markdown_cell(source, metadata={"nbgrader": {"solution": True, "grade": True, "grade_id": "a"}})
+    page = chapter_page(v4.new_notebook(cells=[v4.new_markdown_cell("# Title"), cell]), PAGE, SAMPLE.parent)
+    [fold] = BeautifulSoup(page, "html.parser").select("details")
+    assert fold.get_text().split() == ["Solution", "Because", "$p$."]
+    assert not fold.has_attr("open")
 
 
 def test_the_chapter_itself_is_not_changed(sample):

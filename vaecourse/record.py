@@ -7,6 +7,8 @@ from typing import Any
 RECORD_MIME = "application/vnd.vaecourse.record+json"
 DATA_MIME = "application/vnd.vaecourse.data+json"
 
+_stated: list[str] = []
+
 
 def record(name: str, value: Any, se: Any = None, unit: str = "nats") -> None:
     """State a number, as one output of the cell that computed it.
@@ -35,7 +37,21 @@ def record(name: str, value: Any, se: Any = None, unit: str = "nats") -> None:
         if se < 0:
             raise ValueError(f"record: se of {name!r} = {se} must not be negative")
     payload = {"name": name, "value": value, "se": se, "unit": unit}
+    _stated.append(name)
     _emit(RECORD_MIME, payload, f"{name} = {as_text(value, se, unit)}")
+
+
+def stated() -> list[str]:
+    """Return the names that this process recorded, in order, whatever became of the outputs that showed them."""
+    return list(_stated)
+
+
+def is_replaced(namespace: dict[str, Any]) -> bool:
+    """Whether ``record`` in a namespace, or in this module, is no longer this module's function."""
+    return namespace.get("record", _own_record) is not _own_record or record is not _own_record
+
+
+_own_record = record
 
 
 def record_data(dataset: Any) -> None:
@@ -91,9 +107,17 @@ def _number(what: str, name: str, number: Any) -> int | float:
         number = number.item()
     if isinstance(number, bool) or not isinstance(number, (Integral, float)):
         raise ValueError(f"record: {what} of {name!r} must be a number, not {type(number).__name__}")
-    if not math.isfinite(number):
+    if not _is_finite(number):
         raise ValueError(f"record: {what} of {name!r} is {number}, which is not a finite number")
     return int(number) if isinstance(number, Integral) else float(number)
+
+
+def _is_finite(number: Any) -> bool:
+    """Whether a float can hold the number."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer of more than 300 digits
+        return False
 
 
 def _numel(array: Any) -> int:

@@ -16,6 +16,8 @@ from vaecourse.distributions import Conditional
 # float64's, for a triangular solve loses as many digits as the root of the covariance's condition number has.
 ROUNDING = 1e-10
 
+MAX_ABSOLUTE = 1e100  # of a datum: its square times any number of data is far within float64
+
 
 class Trace(NamedTuple):
     """What a fit went through: totals over the data, in nats, with T steps taken.
@@ -126,15 +128,23 @@ def check_data(x: Tensor, num_dimensions: int | None = None, parameter: Tensor |
         parameter: one of the model's, which must be float64 too.
 
     Raises:
-        ValueError: x is not [N, D] with N and D at least 1, holds no floats, or a value that is not finite; or the
-            parameter is of another dtype.
+        ValueError: x is no dense tensor, is not [N, D] with N and D at least 1, holds no floats, or a value that is
+            not finite or whose square is not; or the parameter is of another dtype.
     """
+    if not isinstance(x, Tensor) or x.layout != torch.strided:
+        kind = f"one of layout {x.layout}" if isinstance(x, Tensor) else f"an object of type {type(x).__name__}"
+        raise ValueError(
+            f"x must be a dense tensor [N, {num_dimensions or 'D'}], such as torch.as_tensor makes; got {kind}"
+        )
     if x.ndim != 2 or x.shape[1] != (num_dimensions or x.shape[1]) or x.numel() == 0:
         raise ValueError(f"x must have shape [N, {num_dimensions or 'D'}] with N >= 1; got {list(x.shape)}")
     if not x.is_floating_point():
         raise ValueError(f"x must hold floats; got {x.dtype}, of which x.double() makes some")
-    if not torch.stack(x.aminmax()).isfinite().all():  # one pass, for every step checks its data
+    largest = torch.stack(x.aminmax()).double().abs().max()  # one pass, for every step checks its data
+    if not largest.isfinite():
         raise ValueError(f"x must be finite; {int((~x.isfinite()).sum())} of its values are not")
+    if largest > MAX_ABSOLUTE:
+        raise ValueError(f"x must lie within +-{MAX_ABSOLUTE:g}, for EM adds up squares; its largest is {largest:.4g}")
     if parameter is not None and parameter.dtype != torch.float64:
         raise ValueError(f"the model's parameters must be torch.float64, as made; got {parameter.dtype}")
     return x.double()

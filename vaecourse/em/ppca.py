@@ -63,7 +63,7 @@ class ProbabilisticPCA(EMModel):
         x = check_data(x)
         variance = float(x.var(0, correction=0).mean())
         if not variance > 0:
-            raise ValueError(f"x must vary, and its {len(x)} data are all the same")
+            raise ValueError(f"x must hold at least two different data; got {len(x)} without spread")
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(x.shape[1], _check_latents(x, num_latents), generator=generator, dtype=torch.float64)
         return cls(math.sqrt(variance) * noise.to(x), x.mean(0), variance)
@@ -150,6 +150,8 @@ class ProbabilisticPCA(EMModel):
 
 
 def _check_latents(x: Tensor, num_latents: int) -> int:
+    if x.shape[1] < 2:
+        raise ValueError(f"x must have at least two dimensions, for num_latents stays below them; got {list(x.shape)}")
     if not 1 <= num_latents < x.shape[1]:
         raise ValueError(f"num_latents must be in 1..{x.shape[1] - 1}, below the dimension of x; got {num_latents}")
     return num_latents

@@ -13,6 +13,8 @@ from typing import Any
 
 import nbformat
 
+from vaecourse.files import kind
+
 _CHAPTER_NAME = re.compile(r"(?P<number>\d\d[a-z]?)_(?P<slug>[a-z0-9_]+)")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\s*\.\.(?!\.)\s*({_NUMBER})?|\.\.\s*({_NUMBER})")
@@ -22,6 +24,10 @@ _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 
 class UsageError(ValueError):
     """What was asked for cannot be run; the message is one sentence that says what is allowed."""
+
+
+class UnreadableChapter(UsageError):
+    """A file among the chapters that is no notebook."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Parameter:
         if self.optional and text == "None":
             return None
         try:
-            value = _truth(text) if self.type == "bool" else _TYPES[self.type](text)
+            value = _truth(text) if self.type == "bool" else _TYPES[self.type](plain(text, self.type))
         except ValueError:
             raise self._refusal(text) from None
         if self.type in ("int", "float"):
@@ -95,16 +101,27 @@ class Chapter:
         return self.name.partition("_")[2]
 
     def read(self) -> nbformat.NotebookNode:
-        """Return the notebook; a UsageError names a file that is none."""
+        """Return the notebook; an UnreadableChapter names a file that is none."""
+        if (found := kind(self.path)) not in ("a file", None):
+            raise UnreadableChapter(f"{self.path.name} cannot be read as a notebook: it is {found}.")
         try:
-            return nbformat.read(self.path, as_version=4)
-        except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.path.name} cannot be read as a notebook: {error}.") from error
+            notebook = nbformat.reads(self.path.read_text(encoding="utf-8"), as_version=4)
+            nbformat.validate(notebook)
+        except OSError:
+            raise
+        except Exception as error:  # nbformat raises whatever its parsers and upgrades raise
+            said = str(error).strip().partition("\n")[0].rstrip(".")
+            said = f"{said[:120]}" if said else type(error).__name__
+            raise UnreadableChapter(f"{self.path.name} cannot be read as a notebook: {said}.") from error
+        return notebook
 
     @cached_property
     def title(self) -> str:
-        """The first heading of the notebook."""
-        return title_of(self.read()) or self.name
+        """The first heading of the notebook; its name where it has none or cannot be read."""
+        try:
+            return title_of(self.read()) or self.name
+        except (OSError, UnreadableChapter):
+            return self.name
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
@@ -128,15 +145,28 @@ class Chapter:
 
 
 def chapters_folder() -> Path:
-    """Return the folder of the notebooks: $VAECOURSE_CHAPTERS, else ``chapters/`` beside the package."""
+    """Return the folder of the notebooks.
+
+    It is $VAECOURSE_CHAPTERS, else ``chapters/`` beside the package, else, for a package that was installed without
+    its clone, ``chapters/`` here or in the nearest folder above.
+    """
     given = os.environ.get("VAECOURSE_CHAPTERS")
-    return Path(given).resolve() if given else Path(__file__).resolve().parents[2] / "chapters"
+    if given:
+        return Path(given).resolve()
+    beside = Path(__file__).resolve().parents[2] / "chapters"
+    here = Path.cwd()
+    above = (folder / "chapters" for folder in (here, *here.parents))
+    return next((folder for folder in (beside, *above) if _chapters_in(folder)), beside)
+
+
+def _chapters_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.ipynb") if _CHAPTER_NAME.fullmatch(path.stem))
 
 
 def all_chapters() -> list[Chapter]:
     """Return every chapter, in reading order."""
     folder = chapters_folder()
-    paths = sorted(path for path in folder.glob("*.ipynb") if _CHAPTER_NAME.fullmatch(path.stem))
+    paths = _chapters_in(folder)
     if not paths:
         raise UsageError(f"no chapters in {folder}: run from a clone of the course or set VAECOURSE_CHAPTERS.")
     return [Chapter(path) for path in paths]
@@ -147,7 +177,7 @@ def find_chapter(key: str) -> Chapter:
     chapters = all_chapters()
     wanted = Path(key).name.removesuffix(".ipynb").lower()
     number = wanted.zfill(2 + wanted[-1:].isalpha())
-    found = [c for c in chapters if wanted in (c.name, c.slug) or number == c.number]
+    found = [c for c in chapters if wanted and (wanted in (c.name, c.slug) or number == c.number)]
     if not found and wanted.isdigit():  # 9 where there are 09a and 09b
         found = [c for c in chapters if c.number[:2] == number]
     if len(found) == 1:
@@ -220,6 +250,19 @@ def _declared(name: str, default: Any, comment: str) -> Parameter:
     if default is not None or not optional:
         parameter.parse(str(default))
     return parameter
+
+
+def plain(text: str, kind: str) -> str:
+    """Return a text that spells an int or a float as everybody writes it; a ValueError refuses 1_0, ١٠ and " 1".
+
+    Args:
+        text: what was given.
+        kind: "int" or "float"; of other types every text is returned.
+    """
+    form = {"int": r"[-+]?[0-9]+", "float": _NUMBER}.get(kind)
+    if form is not None and not re.fullmatch(form, text, re.ASCII):
+        raise ValueError(text)
+    return text
 
 
 def _truth(text: str) -> bool:

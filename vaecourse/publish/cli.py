@@ -1,23 +1,23 @@
 """The command line of the course: ``vaecourse report 08``, ``vaecourse student 02 --out DIR``, ..."""
 
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from vaecourse.publish.chapters import Chapter, UsageError, all_chapters, find_chapter
-from vaecourse.publish.commands import plain_errors
+from vaecourse.publish.chapters import Chapter, UnreadableChapter, UsageError, all_chapters, find_chapter
+from vaecourse.publish.commands import PlainNumber, plain_errors
 from vaecourse.publish.data_commands import data
+from vaecourse.publish.workbook_commands import check, course, solution, workbook
 
 # What a command needs beyond this is imported inside it, so that --help and refusals come at once.
 
 _keys = click.argument("keys", nargs=-1, metavar="[CHAPTER]...")
 _timeout = click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=PlainNumber(float, 0, above=True),
     metavar="S",
-    help="Limit for each chapter, in seconds.",
+    help="Limit for all that the command does, in seconds.",
 )
 
 
@@ -41,6 +41,7 @@ def app() -> None:
               help="The folder of the reports.")  # fmt: skip
 @_timeout
 @click.option("--all", "every", is_flag=True, help="Report every chapter, and go on past one that fails.")
+@click.option("--strict", is_flag=True, help="Fail where a number is missing that the prose marks or a cell recorded.")
 @plain_errors
 def report(
     keys: tuple[str, ...],
@@ -49,13 +50,14 @@ def report(
     out: Path,
     timeout: float | None,
     every: bool,
+    strict: bool,
 ) -> int:
     """Run a chapter and write its report: the executed notebook, one HTML page and metrics.json."""
     given += (("tier", tier),) if tier is not None else ()
-    plan = [(chapter, chapter.values(given)) for chapter in _chosen(keys, every)]
+    plan = [(chapter, _values(chapter, given, every)) for chapter in _chosen(keys, every)]
     from vaecourse.publish.batch import report_chapters
 
-    return report_chapters(plan, out, timeout)
+    return report_chapters(plan, out, timeout, strict=strict)
 
 
 @app.command()
@@ -72,7 +74,7 @@ def chapters(keys: tuple[str, ...], timeout: float | None) -> int:
 
 @app.command()
 @_keys
-@click.option("--seed", "seeds", type=click.IntRange(0), multiple=True, default=range(5),
+@click.option("--seed", "seeds", type=PlainNumber(int, 0), multiple=True, default=range(5),
               help="A seed; repeat for more. 0 to 4, if none is given.")  # fmt: skip
 @click.option("--tier", type=click.Choice(["quick", "laptop", "paper"]), default="quick", show_default=True)
 @plain_errors
@@ -102,13 +104,6 @@ def student(keys: tuple[str, ...], out: Path, force: bool) -> None:
 
 
 @app.command()
-@plain_errors
-def course() -> int:
-    """Open the course in JupyterLab, at its first chapter."""
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(all_chapters()[0].path)])
-
-
-@app.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default="reports/figures.html",
               show_default=True, help="The page to write.")  # fmt: skip
 @plain_errors
@@ -120,7 +115,18 @@ def figures(out: Path) -> None:
     print(f"{write_contact_sheet(chosen, out)} figures in {out.resolve()}")
 
 
-app.add_command(data)
+for command in (course, workbook, check, solution, data):
+    app.add_command(command)
+
+
+def _values(chapter: Chapter, given: tuple[tuple[str, str], ...], every: bool) -> dict[str, Any]:
+    """Return the checked values; among all chapters one that cannot be read fails later, and alone."""
+    try:
+        return chapter.values(list(given)) if chapter.parameters or given else {}
+    except UnreadableChapter:
+        if not every:
+            raise
+        return {}
 
 
 def _chosen(keys: tuple[str, ...], every: bool) -> list[Chapter]:

@@ -39,10 +39,16 @@ def environment() -> dict[str, Any]:
 
 
 def show_environment() -> None:
-    """Display the environment as one output of the running cell."""
+    """Display the environment, and what became of `record`, as one output of the running cell."""
+    from IPython import get_ipython
     from IPython.display import display
 
-    display({ENVIRONMENT_MIME: environment(), "text/plain": ""}, raw=True)
+    from vaecourse.publish.watching import settle
+    from vaecourse.record import is_replaced, stated
+
+    settle()
+    records = {"stated": stated(), "replaced": is_replaced(get_ipython().user_ns)}
+    display({ENVIRONMENT_MIME: environment() | records, "text/plain": ""}, raw=True)
 
 
 def _peak_memory() -> int | None:

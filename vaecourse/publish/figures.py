@@ -1,6 +1,5 @@
 """The contact sheet: every stored figure on one page, to be looked at whenever figures change."""
 
-import base64
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import NamedTuple
 
 from vaecourse.publish.chapters import Chapter
 from vaecourse.publish.normalise import write_text
+from vaecourse.publish.pictures import picture
 
 
 class StoredFigure(NamedTuple):
     """One figure as a chapter stores it."""
 
-    mime: str
-    data: bytes
+    source: str  # an address that holds the picture itself
     alt: str
     caption: str  # Markdown
     width: int | None
@@ -26,11 +25,14 @@ def stored_figures(chapter: Chapter) -> Iterator[StoredFigure]:
         outputs = cell.get("outputs", [])
         for output, following in zip(outputs, [*outputs[1:], {}]):
             for mime, content in output.get("data", {}).items():
-                if mime.startswith("image/"):
+                if source := picture(mime, content):
                     facts = output.metadata.get(mime, {})
-                    data = content.encode() if mime == "image/svg+xml" else base64.b64decode(content)
+                    facts = facts if isinstance(facts, dict) else {}
                     caption = following.get("data", {}).get("text/markdown", "")
-                    yield StoredFigure(mime, data, facts.get("alt", ""), caption, facts.get("width"))
+                    width = facts.get("width")
+                    yield StoredFigure(
+                        source, str(facts.get("alt", "")), caption, width if isinstance(width, int) else None
+                    )
 
 
 def write_contact_sheet(chapters: list[Chapter], out: Path) -> int:
@@ -42,12 +44,11 @@ def write_contact_sheet(chapters: list[Chapter], out: Path) -> int:
         body.append(f"<h2>{escape(chapter.name)}: {escape(chapter.title)}</h2>")
         for figure in stored_figures(chapter):
             number += 1
-            source = f"data:{figure.mime};base64,{base64.b64encode(figure.data).decode()}"
             width = f' width="{figure.width}"' if figure.width else ""
             body.append(
-                f'<figure><img src="{source}" alt="{escape(figure.alt)}"{width}>'
+                f'<figure><img src="{figure.source}" alt="{escape(figure.alt)}"{width}>'
                 f"<figcaption><p>{escape(figure.caption) or 'No caption.'}</p>"
-                f"<p><small>{len(figure.data) / 1000:.0f} kB. Alternative text: "
+                f"<p><small>{len(figure.source) * 3 / 4000:.0f} kB. Alternative text: "
                 f"{escape(figure.alt) or 'none.'}</small></p></figcaption></figure>"
             )
     out = Path(out)

@@ -1,32 +1,24 @@
 """A chapter as one HTML page that needs nothing else: figures, mathematics and style are inside it."""
 
-import base64
 import copy
-import mimetypes
 import re
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import unquote
 
 import nbformat
 from bs4 import BeautifulSoup, Comment
 from nbconvert import HTMLExporter
-from pygments.formatters import HtmlFormatter
+
+from vaecourse.publish.pictures import embed, picture
+from vaecourse.publish.policy import policy, scripts, stylesheet
+from vaecourse.publish.sanitise import clean
 
 COURSE = "Variational autoencoders: a course that runs"
 _ASSETS = files("vaecourse.publish") / "assets"
 _CAPTION = re.compile(r"^[*_]{0,3}Figure\s")
 _SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE)
-_MATHJAX_CONFIG = r"""
-window.MathJax = {
-  tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], processEscapes: true, tags: "ams"},
-  svg: {fontCache: "global"},
-  options: {enableMenu: false}
-};
-"""
 
 
 @dataclass(frozen=True)
@@ -63,44 +55,30 @@ def chapter_page(notebook: nbformat.NotebookNode, page: Page, folder: Path) -> s
         extra_template_basedirs=[str(_ASSETS)],
         anchor_link_text="",
     )
+    for filter_ in (clean, picture):
+        exporter.register_filter(filter_.__name__, filter_)
     body, _ = exporter.from_notebook_node(_annotated(notebook), {"page": page})
     soup = BeautifulSoup(body, "html.parser")
     _relink(soup, page.links)
-    _embed(soup, Path(folder))
+    embed(soup, Path(folder))
     _describe_run(soup, page)
     _contents(soup)
     for table in soup.select("table"):
         if not table.find_parent(class_="table"):
             table.wrap(soup.new_tag("div", attrs={"class": "table"}))
-    has_maths = any(sign in soup.get_text() for sign in ("$", r"\(", r"\begin{"))
-    if has_maths:
-        soup.head.append(Comment("mathjax"))
-    # MathJax goes in last: parsing its two megabytes as HTML would take longer than the rest.
-    return str(soup).replace("<!--mathjax-->", mathjax(), 1)
+    maths = any(sign in soup.get_text() for sign in ("$", r"\(", r"\begin{"))
+    soup.select_one("meta[http-equiv]")["content"] = policy(maths=maths)
+    soup.body.append(Comment("scripts"))
+    # The scripts go in last: parsing MathJax's two megabytes as HTML would take longer than the rest.
+    page_, _, end = str(soup).rpartition("<!--scripts-->")
+    return page_ + scripts(maths=maths) + end
 
 
 def page_of(title: str, body: str) -> str:
     """Return a plain page in the style of the course: a title and a body of HTML."""
     page = (_ASSETS / "page" / "list.html").read_text(encoding="utf-8")
-    for field, value in {"title": escape(title), "css": stylesheet(), "body": body}.items():
-        page = page.replace("{{" + field + "}}", value)
-    return page
-
-
-@cache
-def stylesheet() -> str:
-    """Return the style of every page, the colours of code included."""
-    css = (_ASSETS / "page" / "style.css").read_text(encoding="utf-8")
-    light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{css}"
-
-
-@cache
-def mathjax() -> str:
-    """Return the scripts that typeset the mathematics, with no address to load anything from."""
-    script = (_ASSETS / "mathjax" / "tex-svg-full.js").read_text(encoding="utf-8")
-    return f"<script>{_MATHJAX_CONFIG}</script>\n<script>{script}</script>"
+    fields = {"title": escape(title), "policy": policy(scripted=False), "css": stylesheet(), "body": body}
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], page)
 
 
 def _annotated(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -118,11 +96,13 @@ def _annotated(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _kind(cell: nbformat.NotebookNode) -> str:
-    """Return solution, check, parameters, folded, exercise or plain."""
+    """Return solution, reply, check, parameters, folded, exercise or plain."""
     grading = cell.metadata.get("nbgrader", {})
     tags = cell.metadata.get("tags", [])
     if grading.get("solution"):
-        return "solution"
+        # A written answer that folds its solution itself needs no second fold around it.
+        folds_itself = cell.cell_type == "markdown" and re.search(r"<details\b", cell.source)
+        return "reply" if folds_itself else "solution"
     if grading.get("grade"):
         return "check"
     if "hide-input" in tags:
@@ -166,15 +146,6 @@ def _relink(soup: BeautifulSoup, links: dict[str, str]) -> None:
             anchor.unwrap()
 
 
-def _embed(soup: BeautifulSoup, folder: Path) -> None:
-    """Put local pictures into the page. (Nbconvert's own way closes every ``<details>`` too early.)"""
-    for image in soup.select("img[src]"):
-        path = folder / unquote(image["src"])
-        if not re.match(r"[a-z]+:", image["src"]) and path.is_file():
-            kind = mimetypes.guess_type(path.name)[0] or "image/png"
-            image["src"] = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
 def _describe_run(soup: BeautifulSoup, page: Page) -> None:
     """Put the facts of the run below the title, and the neighbouring chapters above the footer."""
     if heading := soup.find("h1"):
@@ -197,7 +168,7 @@ def _describe_run(soup: BeautifulSoup, page: Page) -> None:
 
 
 def _contents(soup: BeautifulSoup) -> None:
-    """Put a table of contents before the first section."""
+    """Put a table of contents below the title; where there is room, the style sheet moves it beside the text."""
     sections = soup.select("h2[id]")
     if len(sections) < 3:
         return
@@ -210,7 +181,10 @@ def _contents(soup: BeautifulSoup) -> None:
         items.append(item)
     nav = soup.new_tag("nav", attrs={"class": "contents", "aria-label": "Contents"})
     nav.append(items)
-    soup.main.insert(0, nav)
+    if facts := soup.select_one("h1 + ul.run"):
+        facts.insert_after(nav)
+    else:
+        soup.main.insert(0, nav)
 
 
 def external_assets(page: str) -> list[str]:

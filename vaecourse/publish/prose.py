@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import nbformat
 
+from vaecourse.publish.payloads import checked_data, checked_record
 from vaecourse.record import DATA_MIME, RECORD_MIME
 
 _MARKED = re.compile(
@@ -78,11 +79,10 @@ def restate(markdown: str, records: Mapping[str, Mapping[str, Any]]) -> tuple[st
 
 
 def collect_records(notebook: nbformat.NotebookNode) -> dict[str, dict[str, Any]]:
-    """Return the records of an executed notebook by name; a ValueError names one that is stated twice."""
+    """Return the records of an executed notebook by name; a ValueError names one that is stated twice or is none."""
     records: dict[str, dict[str, Any]] = {}
     for payload in _payloads(notebook, RECORD_MIME):
-        entry = dict(payload)
-        name = entry.pop("name")
+        name, entry = checked_record(payload)
         if name in records:
             raise ValueError(f"the chapter records {name!r} twice; a name is used once in a chapter")
         records[name] = entry
@@ -90,11 +90,11 @@ def collect_records(notebook: nbformat.NotebookNode) -> dict[str, dict[str, Any]
 
 
 def collect_data(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
-    """Return the data sets that an executed notebook states, each once."""
+    """Return the data sets that an executed notebook states, each once; a ValueError names what is no data set."""
     data: list[dict[str, Any]] = []
-    for payload in _payloads(notebook, DATA_MIME):
-        if dict(payload) not in data:
-            data.append(dict(payload))
+    for payload in map(checked_data, _payloads(notebook, DATA_MIME)):
+        if payload not in data:
+            data.append(payload)
     return data
 
 

@@ -2,9 +2,9 @@
 
 import copy
 import json
-import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,20 @@ from typing import Any
 import nbformat
 
 from vaecourse.publish.chapters import Chapter, all_chapters, title_of
+from vaecourse.publish.deadline import Deadline
+from vaecourse.publish.folders import put, scratch_beside
 from vaecourse.publish.normalise import normalised, write, write_text
 from vaecourse.publish.prose import collect_data, collect_records, restate
 from vaecourse.publish.running import ChapterFailed, Finished, partial_notebook, run_notebook
+from vaecourse.publish.stamp import code_stamp
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written."""
+
+    page: Path
+    remarks: tuple[str, ...]  # what its reader should know of: numbers that are missing, warnings
 
 
 def write_report(
@@ -22,9 +33,10 @@ def write_report(
     out: Path,
     *,
     parameters: dict[str, Any] | None = None,
-    timeout: float | None = None,
+    deadline: Deadline | None = None,
+    strict: bool = False,
     on_cell: Callable[[], Any] = lambda: None,
-) -> Path:
+) -> Report:
     """Run a chapter and write ``out/<name>/`` with ``<name>.ipynb``, ``<name>.html`` and ``metrics.json``.
 
     The folder appears whole or not at all: an earlier report stays as it was until the new one is complete. A
@@ -32,54 +44,49 @@ def write_report(
 
     Args:
         chapter: the chapter to run.
-        out: the folder of all reports.
+        out: the folder of all reports; where ``out/<name>`` is a link, the folder that it names is replaced.
         parameters: values that differ from the chapter's own, already checked.
-        timeout: limit for the run, in seconds; ``None`` for none.
+        deadline: the end of the time for the run and its page.
+        strict: whether a number that is missing, of those that the prose marks or the run recorded, is a failure.
         on_cell: called after each code cell.
-
-    Returns:
-        The path of the page.
 
     Raises:
         ChapterFailed: if the chapter did not run to its end; the message names the cell.
+        OSError: the report cannot be written; the sentence names the file.
     """
+    deadline = deadline or Deadline()
     out = Path(out).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    _recover(out / chapter.name)
-    with tempfile.TemporaryDirectory(prefix=f".{chapter.name}.", dir=out, ignore_cleanup_errors=True) as scratch:
-        with keeping_partial(Path(scratch), out / f"{chapter.name}.partial.ipynb"):
-            finished = run_notebook(
-                chapter.read(),
-                Path(scratch),
-                folder=chapter.path.parent,
-                parameters=parameters,
-                timeout=timeout,
-                on_cell=on_cell,
-            )
-            fresh = Path(scratch) / "report"
-            fresh.mkdir()
-            _fill(fresh, chapter, finished, parameters or {})
+    target, partial = (out / chapter.name).resolve(), out / f"{chapter.name}.partial.ipynb"
+    if target.exists() and not target.is_dir():
+        raise ChapterFailed(f"{target} is where its report is to be, and is not a folder")
+    notebook = chapter.read()
+    with scratch_beside(target) as scratch, keeping_partial(notebook, partial):
+        finished = run_notebook(
+            notebook, folder=chapter.path.parent, parameters=parameters, deadline=deadline, on_cell=on_cell
+        )
+        fresh = scratch / chapter.name
+        fresh.mkdir()
+        with deadline.enforced():
+            remarks = _fill(fresh, chapter, finished, parameters or {}, strict)
             render(chapter, fresh, out)
-            _swap(fresh, out / chapter.name)
-    (out / f"{chapter.name}.partial.ipynb").unlink(missing_ok=True)
-    return out / chapter.name / f"{chapter.name}.html"
+        put(fresh, target)
+    with suppress(OSError):  # of an earlier run
+        partial.unlink(missing_ok=True)
+    return Report(out / chapter.name / f"{chapter.name}.html", tuple(remarks))
 
 
-class keeping_partial:
-    """Keep the notebook of a run that did not finish, whatever stopped it."""
-
-    def __init__(self, scratch: Path, kept: Path) -> None:
-        self.scratch, self.kept = scratch, kept
-
-    def __enter__(self) -> None:
-        """Start watching."""
-
-    def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
-        """Write the partial notebook if there was an error, which goes on."""
-        if error is not None:
-            reason = str(error) or type(error).__name__
-            if (partial := partial_notebook(self.scratch, reason)) is not None:
-                write(partial, self.kept)
+@contextmanager
+def keeping_partial(notebook: nbformat.NotebookNode, kept: Path) -> Iterator[None]:
+    """Keep the notebook of a run that does not finish, as far as it came, whatever stops it."""
+    try:
+        yield
+    except BaseException as error:
+        reason = str(error) or type(error).__name__
+        with suppress(Exception):  # the error that is on its way matters more
+            if (partial := partial_notebook(notebook, reason)) is not None:
+                write(partial, kept)
+        raise
 
 
 def restated(finished: Finished, records: dict[str, Any]) -> tuple[nbformat.NotebookNode, list[str]]:
@@ -94,28 +101,50 @@ def restated(finished: Finished, records: dict[str, Any]) -> tuple[nbformat.Note
 
 
 def recorded(finished: Finished) -> dict[str, dict[str, Any]]:
-    """Return the records of a run; a chapter that records a name twice has failed."""
+    """Return the records of a run; a chapter that records a name twice, or what is no number, has failed."""
     try:
         return collect_records(finished.notebook)
     except ValueError as error:
         raise ChapterFailed(str(error)) from error
 
 
-def _fill(folder: Path, chapter: Chapter, finished: Finished, changed: dict[str, Any]) -> None:
-    """Write the notebook and the metrics of a report."""
+def missing_numbers(finished: Finished, records: dict[str, Any], unmarked: list[str]) -> list[str]:
+    """Say, in a sentence each, which numbers of a run are missing.
+
+    Args:
+        finished: the run.
+        records: what its notebook holds.
+        unmarked: names that the prose marks and the notebook does not hold.
+    """
+    lost = sorted(set(finished.stated) - set(records))
+    sentences = [f"the output that recorded {', '.join(lost)} is lost"] if lost else []
+    if unrecorded := sorted(set(unmarked) - set(lost)):
+        sentences.append(f"its prose marks numbers that no cell records: {', '.join(unrecorded)}")
+    if finished.replaced:
+        sentences.append("the name `record` was given to something else than vaecourse's")
+    return sentences
+
+
+def _fill(folder: Path, chapter: Chapter, finished: Finished, changed: dict[str, Any], strict: bool) -> list[str]:
+    """Write the notebook and the metrics of a report, and return what its reader should know of."""
     records = recorded(finished)
-    notebook, missing = restated(finished, records)
+    notebook, unmarked = restated(finished, records)
+    missing = missing_numbers(finished, records, unmarked)
+    if strict and missing:
+        raise ChapterFailed("; ".join(missing))
     values = {name: parameter.default for name, parameter in chapter.parameters.items()} | changed
     metrics = {
         "chapter": chapter.name,
         "title": title_of(notebook) or chapter.name,
+        "code": code_stamp(chapter.read()),
         "tier": values.get("tier"),
         "seed": values.get("seed"),
         "parameters": values,
         "changed": [name for name in changed if changed[name] != chapter.parameters[name].default],
         "records": records,
-        "not_recorded": sorted(set(missing)),
-        "data": collect_data(finished.notebook),
+        "not_recorded": sorted({*unmarked, *finished.stated} - set(records)),
+        "warnings": finished.warnings,
+        "data": _data(finished),
         **finished.environment,
         "seconds": round(finished.seconds, 2),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -123,6 +152,19 @@ def _fill(folder: Path, chapter: Chapter, finished: Finished, changed: dict[str,
     write(notebook, folder / f"{chapter.name}.ipynb")
     text = json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(text, folder / "metrics.json")
+    return [*missing, *(f"{warning['text']} ({_cell(warning)})" for warning in finished.warnings)]
+
+
+def _data(finished: Finished) -> list[dict[str, Any]]:
+    """Return the data sets of a run; one that is stated wrongly is a failure."""
+    try:
+        return collect_data(finished.notebook)
+    except ValueError as error:
+        raise ChapterFailed(str(error)) from error
+
+
+def _cell(warning: dict[str, Any]) -> str:
+    return f"code cell {warning['cell']}" if warning["cell"] else "after its last cell"
 
 
 def render(chapter: Chapter, folder: Path, out: Path) -> None:
@@ -173,24 +215,3 @@ def run_facts(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['seconds']:.0f} s on {metrics['device']}",
         f"version {metrics['versions']['vaecourse']}",
     ]
-
-
-def _swap(fresh: Path, target: Path) -> None:
-    """Put a finished folder in place of an earlier one; whenever this stops, one of the two is there."""
-    previous = target.with_name(f".{target.name}.previous")
-    shutil.rmtree(previous, ignore_errors=True)
-    try:
-        if target.exists():
-            target.rename(previous)
-        fresh.rename(target)
-    except BaseException:
-        _recover(target)
-        raise
-    shutil.rmtree(previous, ignore_errors=True)
-
-
-def _recover(target: Path) -> None:
-    """Bring back an earlier report that was set aside by a swap which did not end."""
-    previous = target.with_name(f".{target.name}.previous")
-    if previous.exists() and not target.exists():
-        previous.rename(target)
