@@ -146,3 +146,10 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def test_progress_bars_are_no_warnings():
+    from vaecourse.publish.client import _said
+
+    bar = "\r  0%|          | 0/4 [00:00<?, ?it/s]\r100%|##########| 4/4 [00:00<00:00, 98.51step/s, epoch 1]\n"
+    assert _said(bar) == "" and _said(bar + "mind the step\n") == "mind the step"

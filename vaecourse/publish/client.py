@@ -1,6 +1,7 @@
 """The client of a chapter's kernel: it stops a run for reasons of its own, and hears what fails beside the cells."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from vaecourse.publish.watching import EVENTS_MIME
 
 CELL_LIMIT = 10_000_000  # characters that a cell may put out: hundreds of figures, or five novels
 RUN_LIMIT = 50_000_000
+_BAR = re.compile(r"\d%\|.*\|")  # what tqdm draws
 
 
 class Stopped(Exception):
@@ -119,8 +121,8 @@ class ChapterClient(NotebookClient):
             self.stop("exit() ended the run")
         elif content["status"] == "ok":
             for output in cell.outputs:
-                if output.output_type == "stream" and output.name == "stderr" and output.text.strip():
-                    self.warnings.append((cell_index, output.text.strip()))
+                if output.output_type == "stream" and output.name == "stderr" and (said := _said(output.text)):
+                    self.warnings.append((cell_index, said))
             if self._failure is not None:
                 self.stop(self._failure)
             else:
@@ -139,6 +141,11 @@ class ChapterClient(NotebookClient):
                 await self.km.shutdown_kernel(now=True)
             else:
                 await self.km.cleanup_resources()
+
+
+def _said(text: str) -> str:
+    """What stands on stderr beside progress bars, which say nothing once they are over."""
+    return "\n".join(line for line in re.split(r"[\r\n]+", text) if line.strip() and not _BAR.search(line)).strip()
 
 
 def _size(msg: dict[str, Any]) -> int:
