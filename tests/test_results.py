@@ -10,7 +10,7 @@ from vaecourse.publish.stamp import code_stamp
 
 ROOT = Path(__file__).parent.parent
 SEEDS = sorted((ROOT / "results").glob("*.seeds.json"))
-REPORTS = sorted(set((ROOT / "results").glob("*.json")) - set(SEEDS))
+REPORTS = sorted(path for tier in ("laptop", "paper") for path in (ROOT / "results").glob(f"*.{tier}.json"))
 
 
 def stored(path):
