@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 import websocket
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
-PATIENCE = 60  # seconds, for machines whose cores are taken
+PATIENCE = 180  # seconds: other programs may hold the cores
 
 
 def find_browser() -> str | None:

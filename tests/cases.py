@@ -13,6 +13,7 @@ from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.inference import PerDatum
+from vaecourse.exact.targets import Measurement
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
@@ -67,6 +68,7 @@ def slots() -> dict[str, Slot]:
         "StandardNormal": (StandardNormal(2), None, "real"),
         "MixtureOfGaussians": (seeded(lambda: MixtureOfGaussians(3, 2)), None, "real"),
         "Fixed": (Fixed(td.MultivariateNormal(means[0], covariances[0])), None, "real"),
+        "Measurement": (Measurement(torch.sin, torch.exp), c, "real"),
         "Bernoulli": (seeded(lambda: Bernoulli(MLP(2, (4,), 2))), c, "counts 1"),
         "ContinuousBernoulli": (seeded(lambda: ContinuousBernoulli(MLP(2, (4,), 2))), 3 * c, "unit"),
         "Binomial": (seeded(lambda: Binomial(MLP(2, (4,), 2), 16)), c, "counts 16"),

@@ -50,6 +50,12 @@ def twice(x):
 """
 
 
+@pytest.fixture(autouse=True)
+def no_answers_of_the_course(monkeypatch, tmp_path):
+    """The made chapter has a real one's number, and not its answers."""
+    monkeypatch.setattr("exercise_files.ANSWERS", tmp_path / "answers")
+
+
 def chapter(folder, check=CHECK):
     cells = [
         new_markdown_cell("# A chapter"),
