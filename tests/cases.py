@@ -11,9 +11,9 @@ from vaecourse.distributions import Categorical, Chain, Conditional, FactorisedB
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
+from vaecourse.exact.targets import Measurement
 from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.inference import PerDatum
-from vaecourse.exact.targets import Measurement
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
