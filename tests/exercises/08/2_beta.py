@@ -1,4 +1,3 @@
-
 # %% right: two draws that differ by one nat of rate, two by one nat of distortion
 def effective_beta(loss):
     def at(distortion, rate):
