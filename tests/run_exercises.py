@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from exercise_files import ANSWERS, Answer, Exercise, exercises_of, is_check, messages_of, names_of, pattern_of, stub_of
+from exercise_files import Answer, Exercise, exercises_of, is_check, messages_of, names_of, pattern_of, stub_of
 from tqdm import tqdm
 
 from vaecourse.publish.chapters import Chapter, UsageError, all_chapters, find_chapter, is_exercises_heading
@@ -191,15 +191,10 @@ def visit(chapter: Chapter) -> tuple[list[str], list[str]]:
     return lines, problems
 
 
-def _with_answers() -> list[Chapter]:
-    """The chapters for whose exercises answers are kept."""
-    return [chapter for chapter in all_chapters() if (ANSWERS / chapter.number).is_dir()]
-
-
 def main(keys: list[str]) -> int:
     """Visit the chapters that the keys name, or all; print the table and what is wrong."""
     try:
-        chapters = sorted({find_chapter(key) for key in keys}, key=lambda c: c.name) if keys else _with_answers()
+        chapters = sorted({find_chapter(key) for key in keys}, key=lambda c: c.name) if keys else all_chapters()
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

@@ -9,11 +9,6 @@ CHAPTERS = Path(__file__).parent.parent / "chapters"
 NAMES = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
 
 
-# Chapters of the first edition, until they keep these rules too.
-FIRST_EDITION: set[str] = set()
-NEW_RULES = {"predict_run_explain", "answers_in_words", "checks_draw_their_own_inputs", "only_what_runs_is_said"}
-
-
 @pytest.fixture(scope="module")
 def pages():
     return {name: Page.read(CHAPTERS / f"{name}.ipynb") for name in NAMES}
@@ -26,8 +21,6 @@ def test_there_are_chapters():
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", NAMES)
 def test_chapter_keeps_the_rule(name, rule, pages):
-    if name in FIRST_EDITION and rule in NEW_RULES:
-        pytest.skip("first edition")
     problems = list(RULES[rule](pages[name]))
     assert not problems, "\n".join(problems)
 

@@ -174,10 +174,6 @@ def test_copies_of_the_chapters_hold_no_solution(course_chapter):
     assert list(leaks(without_solutions(original, course_chapter.name), original)) == []
 
 
-# Their folded solutions stand outside of nbgrader's solution cells.
-LEAKING = {"04_elbo", "05_amortization", "06_score_function", "07_reparameterization"}
-
-
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """The chapters as nbgrader hands them out when they are its source assignments: name to notebook."""
@@ -196,13 +192,6 @@ def released(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize(
-    "course_chapter",
-    [
-        pytest.param(c, marks=pytest.mark.xfail(strict=True, reason="folded solutions") if c.name in LEAKING else ())
-        for c in all_chapters()
-    ],
-    ids=lambda chapter: chapter.name,
-)
+@pytest.mark.parametrize("course_chapter", all_chapters(), ids=lambda chapter: chapter.name)
 def test_what_nbgrader_hands_out_holds_no_solution(course_chapter, released):
     assert list(leaks(released[course_chapter.name], normalised(course_chapter.read()))) == []
