@@ -4,8 +4,9 @@ import copy
 import re
 
 import pytest
-from chapter_rules import RULES, Page, bibliography
+from chapter_rules import RULES
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from rules.page import Page, bibliography
 
 from vaecourse.publish.normalise import normalised
 from vaecourse.record import RECORD_MIME

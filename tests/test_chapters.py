@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from chapter_rules import RULES, Page, bibliography
+from chapter_rules import RULES
+from rules.page import Page, bibliography
 
 CHAPTERS = Path(__file__).parent.parent / "chapters"
 NAMES = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
