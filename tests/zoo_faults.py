@@ -403,6 +403,24 @@ def e_step(self, x):
 m.Mixture.e_step = torch.no_grad()(e_step)
 """
 
+BETA_IGNORED = """
+import vaecourse.objectives as m
+m.beta_elbo = lambda draw, beta, log_mass=None: m.elbo(draw, log_mass)
+"""
+
+FIXED_PRIOR_IS_STANDARD = """
+import torch
+import torch.distributions as td
+import vaecourse.priors as m
+forward = m.Fixed.forward
+def standard(self, c=None):
+    given = forward(self, c)
+    zero = torch.zeros(given.event_shape, dtype=given.mean.dtype)
+    q = td.Independent(td.Normal(zero, zero + 1), 1)
+    return q if c is None else q.expand(c.shape[:-1])
+m.Fixed.forward = standard
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -503,5 +521,8 @@ FAULTS = {
         "samples detached": DETACHED_SAMPLES,
         "weight without the prior": WEIGHT_WITHOUT_PRIOR,
         "- log M lost": IMPORTANCE_WITHOUT_LOG_M,
+        "beta ignored": BETA_IGNORED,
+        "fitted prior exchanged for N(0, I)": FIXED_PRIOR_IS_STANDARD,
+        "mixture without its weights": MIXTURE_WITHOUT_WEIGHTS,
     },
 }
