@@ -16,6 +16,7 @@ import torch.distributions as td
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaecourse import likelihoods
 from vaecourse.distributions import (
     Categorical,
     Chain,
@@ -365,43 +366,11 @@ class PixelNet(nn.Module):
         return full_precision(self.last(h).reshape(*lead, -1))
 
 
-class Autoregression(td.Distribution):
-    """Binary pixels, each given those before it: log_prob in one pass, a sample in D."""
-
-    arg_constraints: ClassVar = {}
-    support = td.constraints.independent(td.constraints.boolean, 1)
-
-    def __init__(self, net: nn.Module, z: Tensor):
-        self.net, self.z = net, z
-        super().__init__(z.shape[:-1], torch.Size([PIXELS]), validate_args=False)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        logits = self.net(value, self.z)
-        return -F.binary_cross_entropy_with_logits(logits, value.expand_as(logits), reduction="none").sum(-1)
-
-    @torch.no_grad()
-    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
-        z = self.z.expand(*sample_shape, *self.z.shape)
-        x = z.new_zeros(*z.shape[:-1], PIXELS)
-        for pixel in range(PIXELS):
-            x[..., pixel] = torch.bernoulli(self.net(x, z)[..., pixel].sigmoid())
-        return x
-
-
-class PixelCNN(Conditional):
-    """An autoregressive likelihood (van den Oord et al., 2016)."""
-
-    def __init__(self, net: nn.Module):
-        super().__init__()
-        self.net = net
-
-    def forward(self, c: Tensor) -> Autoregression:
-        return Autoregression(self.net, c)
-
-
 def pixelcnn() -> Method:
+    """An autoregressive likelihood (van den Oord et al., 2016)."""
     posterior = DiagonalGaussian(encoder(2 * LATENTS))
-    return Method(LatentVariableModel(StandardNormal(LATENTS), PixelCNN(PixelNet()), posterior))
+    likelihood = likelihoods.Autoregressive(PixelNet(), Bernoulli, PIXELS)
+    return Method(LatentVariableModel(StandardNormal(LATENTS), likelihood, posterior))
 
 
 # ------------------------------------------------------------------------------------------------ semi-amortised

@@ -2,6 +2,7 @@
 
 from vaecourse.distributions import kl  # registers what torch lacks
 from vaecourse.distributions.affine import Affine
+from vaecourse.distributions.autoregressive import Autoregression
 from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
@@ -21,6 +22,7 @@ from vaecourse.distributions.von_mises import VonMises
 
 __all__ = [
     "Affine",
+    "Autoregression",
     "Categorical",
     "Chain",
     "Conditional",
