@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
+import torch.distributions as td
 from torch import Tensor, nn
+
+from vaecourse.distributions import with_tensors
 
 
 def check_finite(values: Tensor, what: str, model: nn.Module) -> None:
@@ -18,11 +21,25 @@ def check_finite(values: Tensor, what: str, model: nn.Module) -> None:
         ValueError: with the first such datum, and the first parameter with such a value.
     """
     finite = values.isfinite()
-    if bool(finite.all()):
-        return
-    datum, bad = int((~finite).nonzero()[0, 0]), values[~finite][0].item()
+    if not bool(finite.all()):
+        datum, bad = int((~finite).nonzero()[0, 0]), values[~finite][0].item()
+        raise ValueError(f"{what} is {bad:g} at datum {datum}, {_why(model)}")
+
+
+def check_parameters(distribution: td.Distribution, what: str, model: nn.Module) -> None:
+    """Refuse a distribution with a NaN among its parameters, of which some samplers make a riddle of their own.
+
+    Raises:
+        ValueError: with the first weights of the model that are not finite.
+    """
+    wild = []
+    with_tensors(distribution, lambda value: wild.append(value.isnan().any()) or value)
+    if any(wild):
+        raise ValueError(f"{what} has parameters that are not a number, {_why(model)}")
+
+
+def _why(model: nn.Module) -> str:
     tensors = model.state_dict().items()
     wild = (name for name, value in tensors if value.is_floating_point() and not bool(torch.isfinite(value).all()))
     name = next(wild, None)
-    why = "although all weights are finite" if name is None else f"because the weights {name} are not all finite"
-    raise ValueError(f"{what} is {bad:g} at datum {datum}, {why}")
+    return "although all weights are finite" if name is None else f"because the weights {name} are not all finite"
