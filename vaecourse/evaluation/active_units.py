@@ -29,9 +29,7 @@ class ActiveUnits(NamedTuple):
 
 
 @torch.no_grad()
-def active_units(
-    model: LatentVariableModel, x: Tensor, threshold: float = 0.01, batch_size: int = 1000
-) -> ActiveUnits:
+def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01, batch_size: int = 1000) -> ActiveUnits:
     r"""The latents whose posterior mean varies over the data by more than a threshold.
 
     .. math:: A_l = \mathrm{Var}_x\big(E_{q(z|x)}[z_l]\big) > 0.01
@@ -55,7 +53,7 @@ def active_units(
             such that the likelihood gives no density.
 
     References:
-        Burda, Grosse & Salakhutdinov (2016), section 5.2.
+        Burda, Grosse & Salakhutdinov (2016), section 5.
 
     Example:
         >>> from vaecourse.exact import frozen_vae
