@@ -62,7 +62,7 @@ def few_states(q: td.Distribution) -> Tensor | None:
 
 
 def sampled_averages(parts: tuple[Half, Half], pz: td.Distribution, num_samples: int) -> tuple[Tensor, ...]:
-    """Averages over every datum's q of log q(z|x_n), log q(z), the same of n's half of the data, and log p(z), [N] each.
+    """Averages over every datum's q of log q(z|x_n), log q(z), log q(z) of n's half of the data, and log p(z).
 
     Args:
         parts: the q's of the first half of the data and of the second, each in parts that are scored at once.
@@ -70,7 +70,7 @@ def sampled_averages(parts: tuple[Half, Half], pz: td.Distribution, num_samples:
         num_samples: number of samples per datum.
 
     Returns:
-        Four columns in nats, in the order of the parts.
+        Four columns, [N] each, in nats, in the order of the parts.
     """
     sizes = [sum(q.batch_shape[0] for q in half) for half in parts]
     rows = []

@@ -128,15 +128,15 @@ def elbo_surgery(
         model: a model whose q(z|x) has a density.
         x: data of shape [N, D], at least two.
         num_samples: number S of samples per datum.
-        chunk_size: how many (sample, datum) pairs are scored at once; it bounds the memory, and hardly changes a value.
+        chunk_size: how many (sample, datum) pairs are scored at once; it bounds the memory, not the result's law.
         seed: of the samples and of the split into halves; the caller's random state is not changed.
 
     Returns:
         The :class:`Surgery`.
 
     Raises:
-        ValueError: q has no density, or parameters that are not a number; there are fewer than two data, or such that the
-            likelihood gives no density.
+        ValueError: q has no density, or parameters that are not a number; there are fewer than two data, or some to
+            which the likelihood gives no density.
 
     Example:
         >>> from vaecourse.exact import frozen_vae
