@@ -51,7 +51,7 @@ def beta_bound(model, x, beta):
 @every_setting
 def test_the_gradient_is_zero(beta, scale, num_latents):
     """By autograd, for every parameter of both networks, on data with exactly this covariance."""
-    best, model, x = case(beta, scale, num_latents)
+    _, model, x = case(beta, scale, num_latents)
     parameters = [*model.likelihood.net.parameters(), *model.posterior.net.parameters()]
     gradient = torch.autograd.grad(beta_bound(model, x, beta).mean(), parameters)
     assert max(part.abs().max() for part in gradient) < 1e-9 * max(1, beta)
@@ -60,7 +60,7 @@ def test_the_gradient_is_zero(beta, scale, num_latents):
 @every_setting
 def test_it_is_a_maximum(beta, scale, num_latents):
     """No small step in a random direction of all parameters goes up: not a saddle, as every smaller set of PCs is."""
-    best, model, x = case(beta, scale, num_latents)
+    best, _, x = case(beta, scale, num_latents)
     torch.manual_seed(0)
     for _ in range(100):
         near = best.model()
@@ -71,7 +71,7 @@ def test_it_is_a_maximum(beta, scale, num_latents):
 
 
 def test_a_latent_on_a_lesser_direction_is_a_saddle():
-    """The test before can fail: with the second direction in place of the first the gradient is zero, and a way is up."""
+    """The test before can fail: with the second direction in place of the first the gradient is zero too."""
     best, _, x = case(1.0, 0.7, 1)
     worse = linear_vae(
         best.eigenvectors[:, 1:] * best.eigenvalues[1:] @ best.eigenvectors[:, 1:].T, 1, 1.0, 0.7
@@ -132,27 +132,22 @@ def test_with_the_best_scale_and_beta_one_it_is_ppca():
         assert other.log_px < best.log_px
 
 
-def test_no_code_has_a_smaller_error_at_this_rate():
+@pytest.mark.parametrize("beta", [0.05, 0.3, 1.0])
+def test_no_code_has_a_smaller_error_at_this_rate(beta):
     """The rate-distortion function of the Gaussian (Cover & Thomas, 10.3.3) by a solver that knows nothing of water."""
-    for beta in (0.05, 0.3, 1.0):
-        best = linear_vae(random_covariance(5), 5, beta, 0.9)
-        eigenvalues, budget = best.eigenvalues.numpy(), best.squared_errors.sum().item()
-        rate = lambda log_error: 0.5 * np.sum(np.log(eigenvalues) - log_error)  # noqa: E731
-        solved = minimize(
-            rate,
-            np.log(eigenvalues * budget / eigenvalues.sum()),
-            jac=lambda log_error: np.full(5, -0.5),
-            bounds=[(None, high) for high in np.log(eigenvalues)],
-            constraints={
-                "type": "ineq",
-                "fun": lambda e: budget - np.exp(e).sum(),
-                "jac": lambda e: -np.exp(e),
-            },
-            method="SLSQP",
-            options={"ftol": 1e-14, "maxiter": 1000},
-        )
-        assert solved.success and best.rate == pytest.approx(solved.fun, abs=1e-6)
-        np.testing.assert_allclose(best.squared_errors.numpy(), np.exp(solved.x), atol=1e-5)
+    best = linear_vae(random_covariance(5), 5, beta, 0.9)
+    log_variances, budget = best.eigenvalues.log().numpy(), best.squared_errors.sum().item()
+    solved = minimize(
+        lambda log_error: 0.5 * np.sum(log_variances - log_error),
+        log_variances + np.log(budget / best.eigenvalues.sum().item()),
+        jac=lambda log_error: np.full(5, -0.5),
+        bounds=[(None, high) for high in log_variances],
+        constraints={"type": "ineq", "fun": lambda e: budget - np.exp(e).sum(), "jac": lambda e: -np.exp(e)},
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )
+    assert solved.success and best.rate == pytest.approx(solved.fun, abs=1e-6)
+    np.testing.assert_allclose(best.squared_errors.numpy(), np.exp(solved.x), atol=1e-5)
 
 
 def test_beta_and_sigma_are_one_knob():
