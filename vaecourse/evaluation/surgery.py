@@ -151,18 +151,17 @@ def elbo_surgery(
         raise ValueError(f"x must hold at least two data, of which z tells one; got {list(x.shape)}")
     with seeded(seed, x.device):
         pz = model.prior()
+        check_parameters(pz, "p(z)", model)
         check_support(model.likelihood(pz.sample((1,))), x)
-    q = model.qz_x(x[:1])
-    _refuse_without_density(q)
+        q = _q_of(model, x, torch.arange(1))
+        _refuse_without_density(q)
     z = few_states(q)
     size = math.isqrt(chunk_size) if z is None else max(1, chunk_size // len(z))
     with seeded(seed, torch.device("cpu")):
         shuffled = torch.randperm(len(x))
         parts = tuple([_q_of(model, x, rows) for rows in half.split(size)] for half in shuffled.tensor_split(2))
         pz = in_float64(pz)
-        columns = (
-            sampled_averages(parts, pz, num_samples) if z is None else summed_averages(parts, pz, z.cpu().double())
-        )
+        columns = sampled_averages(parts, pz, num_samples) if z is None else summed_averages(parts, pz, z)
     return Surgery(*(column[shuffled.argsort()] for column in columns))
 
 
