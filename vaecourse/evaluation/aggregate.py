@@ -40,7 +40,8 @@ def pairwise_log_prob(q: td.Distribution, z: Tensor) -> Tensor:
     """
     base = q.base_dist if isinstance(q, td.Independent) and q.reinterpreted_batch_ndims == 1 else None
     if type(base) is not td.Normal:
-        return q.log_prob(z[:, None])
+        rows = max(1, len(z) // z.shape[1])  # [rows, M, L] is then no larger than the answer
+        return torch.cat([q.log_prob(part[:, None]) for part in z.split(rows)])
     precision = base.scale**-2  # [M, L]
     constant = (base.loc.square() * precision - precision.log()).sum(-1) + z.shape[1] * math.log(2 * math.pi)
     features = torch.cat([z.square(), z], -1)  # [P, 2L]

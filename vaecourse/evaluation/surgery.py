@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 import torch.distributions as td
 from torch import Tensor
@@ -108,6 +109,16 @@ class Surgery:
             f"The mutual information, {number}, is not saturated: log N = {self.ceiling:.2f}, and it grew by "
             f"{growth:.3f} of a possible {math.log(2):.2f} from N/2 to N."
         )
+
+    def table(self) -> pd.DataFrame:
+        """Mean over data and its standard error of the three terms and the bias."""
+        rows = {
+            "average KL": self.average_kl,
+            "mutual information": self.mutual_information,
+            "marginal KL": self.marginal_kl,
+            "bias in N": self.bias,
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "se"])
 
     def __str__(self) -> str:
         """The identity in numbers, and the statement."""
