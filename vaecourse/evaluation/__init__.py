@@ -1,14 +1,17 @@
 """Evaluation: what a trained model is worth on data it has not seen, in nats."""
 
 from vaecourse.evaluation.averages import mean_and_se, mean_bound
-from vaecourse.evaluation.importance import ImportanceEstimate, importance_log_likelihood
+from vaecourse.evaluation.estimate import LogLikelihood
+from vaecourse.evaluation.importance import importance_log_likelihood
 from vaecourse.evaluation.ledger import GapLedger, gap_ledger
+from vaecourse.evaluation.pareto import pareto_khat
 
 __all__ = [
     "GapLedger",
-    "ImportanceEstimate",
+    "LogLikelihood",
     "gap_ledger",
     "importance_log_likelihood",
     "mean_and_se",
     "mean_bound",
+    "pareto_khat",
 ]
