@@ -1,6 +1,9 @@
 """Evaluation: what a trained model is worth on data it has not seen, in nats."""
 
+from vaecourse.evaluation.adaptation import PathAdaptation, adapt_path
+from vaecourse.evaluation.ais import ais
 from vaecourse.evaluation.averages import mean_and_se, mean_bound
+from vaecourse.evaluation.bidirectional import Sandwich, bidirectional
 from vaecourse.evaluation.estimate import LogLikelihood
 from vaecourse.evaluation.importance import importance_log_likelihood
 from vaecourse.evaluation.ledger import GapLedger, gap_ledger
@@ -9,6 +12,11 @@ from vaecourse.evaluation.pareto import pareto_khat
 __all__ = [
     "GapLedger",
     "LogLikelihood",
+    "PathAdaptation",
+    "Sandwich",
+    "adapt_path",
+    "ais",
+    "bidirectional",
     "gap_ledger",
     "importance_log_likelihood",
     "mean_and_se",
