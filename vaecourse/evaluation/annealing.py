@@ -20,7 +20,7 @@ Start = Literal["prior", "posterior"] | Conditional
 Schedule = Literal["sigmoid", "linear"] | Tensor
 MakeKernel = Callable[[Callable[[Tensor], Tensor], Tensor], Kernel]  # (log_density, step_size) -> kernel
 
-STEEPNESS = 4.0  # of the sigmoid schedule: Wu et al. (2017), section 4.1
+STEEPNESS = 4.0  # of the sigmoid schedule, as Wu et al. (2017) take it
 
 
 def temperatures(schedule: Schedule, num_steps: int) -> Tensor:
