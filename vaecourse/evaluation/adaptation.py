@@ -116,7 +116,7 @@ def _adapt(path: Path, inner: list[float], make_kernel: MakeKernel, target: floa
     """Step sizes and acceptance of some data, each [T - 1, b], and the evaluations that each of these cost."""
     z, _ = path.draw(num_chains)
     log_step = torch.full((len(path.x),), math.log(FIRST), dtype=z.dtype, device=z.device)
-    step_sizes, acceptances, cost = [], [], 1
+    step_sizes, acceptances, cost = [], [], 0
     for place, beta in enumerate(inner):
         density = Tempered(path, beta)
         repeats = max(-(-STEPS // len(inner)), WARM_UP if place == 0 else 1)

@@ -69,8 +69,8 @@ def ais(
         make_kernel: another kernel for ``(log_density, step_size)``, such as ``mcmc.mala``; reversible, for
             :func:`bidirectional` to be right.
         step_sizes: of :func:`adapt_path`, [T - 1, B], or one number; None to find them first.
-        target_acceptance: what they are adapted to: 0.65 is best for HMC in many dimensions (and what Wu et al. take), 0.8
-            safer in few.
+        target_acceptance: what they are adapted to: 0.65 is best for HMC in many dimensions (and what Wu et al. take),
+            0.8 safer in few.
         seed: of the chains and the adaptation; the caller's random state is not changed.
         chunk_size: how many (chain, datum) pairs are moved at once; it bounds the memory.
         progress: show a bar over the data.
@@ -191,7 +191,7 @@ class Run(NamedTuple):
                 path = Path(self.model, self.x[rows], self.start, self.pz)
                 log_w = []
                 for size in groups:
-                    z, log_ratio = path.draw(size) if exact is None else (exact[None, rows], None)
+                    z, log_q0 = path.draw(size) if exact is None else (exact[None, rows], None)
                     result, cost = anneal(
                         path,
                         z,
@@ -199,7 +199,7 @@ class Run(NamedTuple):
                         self.step_sizes[:, rows],
                         self.make_kernel,
                         reverse=exact is not None,
-                        log_ratio=log_ratio,
+                        log_q0=log_q0,
                         progress=bar.update,
                     )
                     log_w.append(result)

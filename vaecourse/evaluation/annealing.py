@@ -80,27 +80,22 @@ class Path:
             raise ValueError(f'start must be "prior", "posterior" or a conditional on x, and is {start!r}')
 
     def draw(self, num_chains: int) -> tuple[Tensor, Tensor]:
-        """Samples of q0, [S, b, L], and the log-ratio there, [S, b]."""
+        """Samples of q0, [S, b, L], and their log-density, [S, b]."""
         shape = (num_chains, len(self.x)) if self.from_prior else (num_chains,)
         try:
-            z, log_q0 = sample_and_log_prob(self.q0, shape)
+            return sample_and_log_prob(self.q0, shape)
         except NotImplementedError as error:
             raise self._without_density() from error
-        return z, self._log_ratio(z, log_q0)
 
-    def log_ratio(self, z: Tensor) -> Tensor:
-        """log p(x, z) - log q0(z), [S, b], in nats."""
-        return self.log_densities(z)[1]
-
-    def log_densities(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """log q0(z) and the log-ratio, each [S, b], in nats."""
+    def log_q0(self, z: Tensor) -> Tensor:
+        """log q0(z), [S, b], in nats."""
         try:
-            log_q0 = log_prob(self.q0, z)
+            return log_prob(self.q0, z)
         except NotImplementedError as error:
             raise self._without_density() from error
-        return log_q0, self._log_ratio(z, log_q0)
 
-    def _log_ratio(self, z: Tensor, log_q0: Tensor) -> Tensor:
+    def log_ratio(self, z: Tensor, log_q0: Tensor) -> Tensor:
+        """log p(x, z) - log q0(z), [S, b], in nats."""
         log_px_z = self.model.log_likelihood(self.x, z)
         return log_px_z if self.from_prior else log_px_z + log_prob(self.pz, z) - log_q0
 
@@ -118,7 +113,8 @@ class Tempered:
 
     def __call__(self, z: Tensor) -> Tensor:
         """log pi_beta(z) in nats up to a constant, [S, b]."""
-        log_q0, log_ratio = self.path.log_densities(z)
+        log_q0 = self.path.log_q0(z)
+        log_ratio = self.path.log_ratio(z, log_q0)
         self.log_ratio = log_ratio.detach()
         return log_q0 + self.beta * log_ratio
 
@@ -127,7 +123,7 @@ class Tempered:
         try:
             return kernel.init(z)
         except ValueError:
-            check_log_weights(self.path.log_ratio(z))
+            check_log_weights(self.path.log_ratio(z, self.path.log_q0(z)))
             raise
 
 
@@ -139,7 +135,7 @@ def anneal(
     make_kernel: MakeKernel,
     *,
     reverse: bool = False,
-    log_ratio: Tensor | None = None,
+    log_q0: Tensor | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> tuple[Tensor, int]:
     r"""The log-weights of chains along a path.
@@ -156,7 +152,7 @@ def anneal(
         step_sizes: of the kernels at beta_1 to beta_(T-1), [T - 1, b].
         make_kernel: the kernel of a density and a step size.
         reverse: go from p(z|x) to q0.
-        log_ratio: what ``path.log_ratio(z)`` is, where it is known.
+        log_q0: log q0(z), where it is known; some q0 know it of their own samples only.
         progress: called once a step.
 
     Returns:
@@ -173,11 +169,10 @@ def anneal(
         state = target.start(kernel, z)
         log_w += increment * target.log_ratio.cpu().double()
         state, info = kernel.step(state)
-        z, log_ratio = state.position, None
+        z, log_q0 = state.position, None
         cost += 1 + int(info.num_densities)
         progress()
-    if log_ratio is None:
-        log_ratio = path.log_ratio(z)
+    log_ratio = path.log_ratio(z, path.log_q0(z) if log_q0 is None else log_q0)
     progress()
     return log_w + increments[-1] * log_ratio.cpu().double(), cost + 1
 

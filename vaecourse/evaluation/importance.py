@@ -7,7 +7,7 @@ import torch.distributions as td
 from torch import Tensor
 from tqdm import tqdm
 
-from vaecourse.distributions import Conditional
+from vaecourse.distributions import Conditional, sample_and_log_prob
 from vaecourse.evaluation.estimate import LogLikelihood, RunningWeights, joined
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
@@ -67,10 +67,10 @@ def importance_log_likelihood(
         for start in range(0, num_samples, samples_at_once):
             size = min(samples_at_once, num_samples - start)
             try:
-                draw = model.draw(part, size, q=q, pz=pz)
+                z, log_qz_x = sample_and_log_prob(q, (size,))
             except NotImplementedError as error:
                 raise ValueError(f"the proposal must have a density, and {type(q).__name__} has none") from error
-            weights.add(draw.log_w)  # [S, b]
+            weights.add(model.score(part, z, log_qz_x, pz).log_w)  # [S, b]
         estimates.append(weights.estimate(num_samples))
         first += len(part)
     return joined(estimates)
