@@ -22,7 +22,7 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    for name in ("contenders", "presentation", "training"):
+    for name in ("common", "contenders", "presentation", "training", "evaluation", "chains"):
         sys.modules.pop(name, None)
 
 
