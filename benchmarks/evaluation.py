@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from chains import looped_ais
 from common import FOLDER, circumstances, natural, peak_memory
-from contenders import HIDDEN, LATENT_DIM, UnavailableError, course_model, networks, pythae_model
+from contenders import HIDDEN, LATENT_DIM, UnavailableError, course_model, pythae_model
 from presentation import write
 from torch import Tensor
 from tqdm import tqdm
@@ -24,9 +24,11 @@ from tqdm import tqdm
 from vaecourse import data
 from vaecourse.evaluation import adapt_path, ais, importance_log_likelihood
 from vaecourse.evaluation.annealing import temperatures
+from vaecourse.exact import frozen_vae
+from vaecourse.model import LatentVariableModel
 
 NUM_LEAPFROG = 10
-COURSE = "vaecourse"
+COURSE, LOOP = "vaecourse", "loop over chains"
 
 
 def importance_contenders(x: Tensor, num_samples: int) -> dict[str, Callable[[], float]]:
@@ -60,34 +62,31 @@ def take_turns(contenders: dict[str, Callable[[], float]], rounds: int, bar: tqd
 
 
 def measure_importance(x: Tensor, arguments, bar: tqdm) -> dict:
-    """Data per second, and the ratio to the fastest row of pythae, round by round."""
+    """Seconds for all data, and the ratio to each row of pythae, round by round."""
     rows = take_turns(importance_contenders(x, arguments.samples), arguments.rounds, bar)
-    rivals = [row["seconds"] for name, row in rows.items() if name != COURSE]
-    ratios = None
-    if rivals:
-        fastest = min(rivals, key=statistics.median)
-        ratios = [other / own for own, other in zip(rows[COURSE]["seconds"], fastest)]
+    own = rows[COURSE]["seconds"]
+    ratios = {
+        name: [other / mine for mine, other in zip(own, row["seconds"])] for name, row in rows.items() if name != COURSE
+    }
     return {"num_data": len(x), "num_samples": arguments.samples, "rows": rows, "ratios": ratios}
 
 
-def measure_chains(x: Tensor, arguments, bar: tqdm) -> dict:
+def measure_chains(model: LatentVariableModel, x: Tensor, arguments, bar: tqdm) -> dict:
     """Chains per second in parallel and in a loop, for the same path and step sizes."""
-    model, decoder = course_model(x.shape[1]), networks(x.shape[1])[1]
     betas, options = temperatures("sigmoid", arguments.steps), dict(num_leapfrog=NUM_LEAPFROG)
     sizes = adapt_path(model, x, arguments.steps, **options).step_sizes
-    chains = {
-        COURSE: arguments.chains * len(x),
-        "loop over chains": 2,  # of the first two data: each costs the same
-    }
-    contenders = {
-        COURSE: lambda: (
-            ais(model, x, arguments.steps, arguments.chains, step_sizes=sizes, **options).log_px[:2].mean().item()
-        ),
-        "loop over chains": lambda: looped_ais(decoder, x[:2], betas, sizes[:, :2], 1, NUM_LEAPFROG).mean().item(),
-    }
-    rows = take_turns(contenders, arguments.rounds, bar)
-    for name, row in rows.items():
-        row["chains_per_second"] = [chains[name] / seconds for seconds in row["seconds"]]
+    some = slice(2)  # of the loop each chain costs the same
+
+    def parallel() -> float:
+        return ais(model, x, arguments.steps, arguments.chains, step_sizes=sizes, **options).log_px[some].mean().item()
+
+    def loop() -> float:
+        log_w = looped_ais(model.likelihood.net, x[some], betas, sizes[:, some], 1, NUM_LEAPFROG)
+        return log_w.mean().item()
+
+    rows = take_turns({COURSE: parallel, LOOP: loop}, arguments.rounds, bar)
+    for row, num_chains in zip(rows.values(), (arguments.chains * len(x), len(x[some]))):
+        row["chains_per_second"] = [num_chains / seconds for seconds in row["seconds"]]
     ratios = [own / other for own, other in zip(*(row["chains_per_second"] for row in rows.values()))]
     setting = {"num_data": len(x), "num_chains": arguments.chains, "num_steps": arguments.steps}
     return setting | options | {"rows": rows, "ratios": ratios}
@@ -107,16 +106,20 @@ def measure_memory(arguments, bar: tqdm) -> list[dict]:
 
 def table(result: dict) -> str:
     """The tables for the terminal: medians over rounds, with the lowest and highest in brackets."""
-    importance, chains = result["importance"], result["chains"]
+    importance = result["importance"]
     lines = ["", f"{result['date']}; {result['cpu']}, threads: {result['threads']}; {result['data']}", ""]
     lines.append(f"{'log p(x) by ' + str(importance['num_samples']) + ' importance samples':44}data/s")
     for name, row in importance["rows"].items():
         lines.append(f"  {name:42}{_spread([importance['num_data'] / s for s in row['seconds']])}")
-    ratios = importance["ratios"]
-    lines.append("  pythae is not installed" if ratios is None else f"  {'ratio to the faster':42}{_spread(ratios)}")
-    lines += ["", f"{'annealed importance sampling, T = ' + str(chains['num_steps']):44}chains/s"]
-    lines += [f"  {name:42}{_spread(row['chains_per_second'])}" for name, row in chains["rows"].items()]
-    lines += [f"  {'ratio':42}{_spread(chains['ratios'])}", "", f"{'peak memory':44}MiB"]
+    for name, ratios in importance["ratios"].items():
+        lines.append(f"  {'ratio to ' + name:42}{_spread(ratios)}")
+    if len(importance["rows"]) == 1:
+        lines.append("  pythae is not installed")
+    for network, chains in result["chains"].items():
+        lines += ["", f"{'AIS of ' + str(chains['num_steps']) + ' steps, ' + network:44}chains/s"]
+        lines += [f"  {name:42}{_spread(row['chains_per_second'])}" for name, row in chains["rows"].items()]
+        lines += [f"  {'ratio':42}{_spread(chains['ratios'])}"]
+    lines += ["", f"{'peak memory':44}MiB"]
     for row in result["memory"]:
         name = f"{row['kind']}, chunk_size {row['chunk_size']}"
         lines.append(f"  {name:42}{'-' if row['peak_mib'] is None else round(row['peak_mib'])}")
@@ -155,7 +158,9 @@ def main() -> None:
     result = circumstances() | {"rounds": arguments.rounds, "data": test.label, "network": "-".join(map(str, sizes))}
     with tqdm(unit="run") as bar:
         result["importance"] = measure_importance(x, arguments, bar)
-        result["chains"] = measure_chains(x, arguments, bar)
+        digits = data.load("digits", "test", protocol="fixed").head(2 * arguments.images).realise()
+        models = {result["network"]: (course_model(x.shape[1]), x), "the frozen VAE": (frozen_vae(x.dtype), digits)}
+        result["chains"] = {name: measure_chains(*pair, arguments, bar) for name, pair in models.items()}
         result["memory"] = measure_memory(arguments, bar)
     print(table(result))
     print(f"written: {write(result, arguments.out / 'evaluation.json')}")
