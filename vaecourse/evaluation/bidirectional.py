@@ -68,9 +68,10 @@ def bidirectional(
             chunk_size, progress.
 
     Returns:
-        The :class:`Sandwich`. Both sides share all forward chains but one, so that their difference is less noisy than
-        either; together they cost one chain more than the lower side. The standard error of the upper side counts v
-        among its weights.
+        The :class:`Sandwich`. Both sides share all forward chains but one, so that their width is much less noisy than
+        either, and together they cost one chain more than the lower side. They also err together: of a single datum
+        both may lie above log p(x), or below, by a standard error, which can be more than the width. The standard error
+        of the upper side counts v among its weights.
 
     Raises:
         ValueError: as :func:`ais`; or data are neither a number nor a pair of matching tensors.
