@@ -17,7 +17,7 @@ from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
-from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Scaled, StudentT
 from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
 
 
@@ -76,6 +76,8 @@ def slots() -> dict[str, Slot]:
         "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
         "FullCovarianceGaussian": (seeded(lambda: FullCovarianceGaussian(MLP(2, (4,), 5), 2), 3), c, "real"),
+        "StudentT": (seeded(lambda: StudentT(MLP(2, (4,), 4), df=30.0)), c, "real"),  # its tails end where the sums do
+        "Scaled": (seeded(lambda: Scaled(FullCovarianceGaussian(MLP(2, (4,), 5), 2), 0.7), 3), c, "real"),
         "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
         "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
         "Chain, bottom-up": (seeded(_chain), c, "real"),
@@ -207,7 +209,7 @@ __all__ = [
 ]
 __all__ += ["z_scores"]
 
-# The slots whose distributions torch checks on every call, by reading a number back: they belong to EM, which trains on
-# no GPU.
-SLOTS_THAT_READ = {"GaussianComponents", "BayesRule"}
+# The slots whose distributions torch checks on every call, by reading a number back: two belong to EM, which trains on
+# no GPU, and torch's Student t checks its degrees of freedom whatever it is told.
+SLOTS_THAT_READ = {"GaussianComponents", "BayesRule", "StudentT"}
 __all__ += ["SLOTS_THAT_READ"]
