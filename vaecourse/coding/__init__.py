@@ -1,7 +1,7 @@
 """Coding: a model as a lossless compressor, by bits-back coding on a stack of integers, and the coders of everyday.
 
-A stack of symbols (:class:`Stack`), codecs that turn a distribution into integer frequencies on it, a network whose outputs
-are the same on every machine (:class:`IntegerNetwork`), and :class:`BitsBack`, which is made of these.
+A stack of symbols (:class:`Stack`), codecs that turn a distribution into integer frequencies on it, a network whose
+outputs are the same on every machine (:class:`IntegerNetwork`), and :class:`BitsBack`, which is made of these.
 """
 
 from vaecourse.coding.ans import Stack

@@ -1,7 +1,7 @@
 """A stack of symbols inside a few large numbers: range asymmetric numeral systems, in integer arithmetic only.
 
-A number that was h becomes about h / P(symbol) when a symbol is pushed, so that log2 h grows by the symbol's information;
-popping undoes it to the last bit. What outgrows 63 bits is moved, 32 bits at a time, onto a list of words.
+A number that was h becomes about h / P(symbol) when a symbol is pushed, so that log2 h grows by the symbol's
+information; popping undoes it to the last bit. What outgrows 63 bits is moved, 32 bits at a time, onto a list of words.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Stack:
     r"""Last in, first out: B lanes side by side, each with a head of its own, above one list of words that they share.
 
     A symbol is an interval [start, start + frequency) of [0, 2^r), r the precision. It costs
-    :math:`\log_2 (2^r / \mathrm{frequency})` bits, and gives them back when it is popped; to pop a symbol that was never
-    pushed is to draw it, with these probabilities, out of the bits that lie on top.
+    :math:`\log_2 (2^r / \mathrm{frequency})` bits, and gives them back when it is popped; to pop a symbol that was
+    never pushed is to draw it, with these probabilities, out of the bits that lie on top.
 
     Args:
         heads: one number in [2^31, 2^63) for each lane, [B].
@@ -34,7 +34,7 @@ class Stack:
         >>> stack.push(start=[0, 3], frequency=[3, 1], precision=2)  # of 4: a symbol of probability 3/4, one of 1/4
         >>> bits = stack.num_bits
         >>> stack.peek(2)  # a point of each symbol's interval
-        array([0, 3], dtype=uint64)
+        array([2, 3], dtype=uint64)
         >>> stack.pop(start=[0, 3], frequency=[3, 1], precision=2)
         >>> round(bits - stack.num_bits, 3)  # log2 4/3 + log2 4
         2.415

@@ -1,7 +1,8 @@
 """Bits-back coding: a latent-variable model as a lossless compressor whose length is the negative bound.
 
-To push an image x: draw z out of the stack as if it had been pushed under q(z|x), push x under p(x|z), push z under p(z).
-That costs log q(z|x) - log p(x|z) - log p(z), on average the negative bound, and popping runs the same steps backwards.
+To push an image x: draw z out of the stack as if it had been pushed under q(z|x), push x under p(x|z), push z under
+p(z). That costs log q(z|x) - log p(x|z) - log p(z), on average the negative bound, and popping runs the same steps
+backwards.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _PIXELS = {
 class BitsBack:
     """A compressor made of a model: what it writes is read by any other one of the same model, on any machine.
 
-    All numbers that both sides must agree about come from :class:`~vaecourse.coding.IntegerNetwork` and from tables made
-    of exact operations. The model is copied: what happens to it afterwards changes nothing here.
+    All numbers that both sides must agree about come from :class:`~vaecourse.coding.IntegerNetwork` and from tables
+    made of exact operations. The model is copied: what happens to it afterwards changes nothing here.
 
     Args:
         model: a standard normal prior, a diagonal Gaussian posterior, and a likelihood of discrete pixels (Bernoulli,

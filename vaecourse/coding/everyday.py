@@ -1,10 +1,11 @@
-"""The coders of everyday, each at its strongest setting: gzip, bz2, xz, PNG and lossless WebP, in bytes of their files."""
+"""The coders of everyday at their strongest settings: gzip, bz2, xz, PNG and lossless WebP, in bytes of their files."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import math
 from collections.abc import Callable
@@ -14,10 +15,19 @@ import pandas as pd
 import PIL.Image
 from torch import Tensor
 
+
+def _xz(data: bytes) -> bytes:
+    """Without a checksum; of the strongest preset and what the manual advises for data without an alignment."""
+    size = {"dict_size": max(4096, len(data))}  # no larger than it can be of use
+    strongest = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, **size}
+    filters = [strongest, {**strongest, "pb": 0}, {**strongest, "pb": 0, "lc": 0}]
+    return min((lzma.compress(data, check=lzma.CHECK_NONE, filters=[one]) for one in filters), key=len)
+
+
 _OF_BYTES: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data, 9, mtime=0),
     "bz2": lambda data: bz2.compress(data, 9),
-    "xz": lambda data: lzma.compress(data, preset=9 | lzma.PRESET_EXTREME),
+    "xz": _xz,
 }
 _LARGEST_SIDE = 16383  # of a WebP picture
 
@@ -26,8 +36,9 @@ def everyday_sizes(images: Tensor) -> pd.DataFrame:
     """Bytes of the files that hold a set of images: one file for all, and one file for each.
 
     Every coder gets every arrangement below, and the shortest file counts: binary images as one bit or one byte a
-    pixel, others as bytes; for PNG and WebP the set as a column of images or as a mosaic, for PNG each of zlib's five
-    strategies. What the decoder would have to be told besides (the shape, the arrangement) is not counted.
+    pixel, others as bytes; for PNG and WebP the set as a column of images or as a mosaic. PNG gets each of zlib's five
+    strategies, with and without Pillow's own optimisation, which often makes small files longer. What a decoder would
+    have to be told besides (the shape, the arrangement) is not counted.
 
     Args:
         images: whole numbers from 0 to 255, [N, H, W].
@@ -72,9 +83,9 @@ def _as_bytes(pixels: np.ndarray) -> list[bytes]:
 def _png(pixels: np.ndarray) -> int:
     files = []
     for picture in _pictures(pixels):
-        for strategy in range(5):
+        for strategy, optimize in itertools.product(range(5), (False, True)):
             file = io.BytesIO()
-            picture.save(file, "PNG", optimize=True, compress_level=9, compress_type=strategy)
+            picture.save(file, "PNG", optimize=optimize, compress_level=9, compress_type=strategy)
             files.append(file.tell())
     return min(files)
 
@@ -96,7 +107,9 @@ def _pictures(pixels: np.ndarray) -> list[PIL.Image.Image]:
     rows = -(-number // columns)
     blanks = np.zeros((rows * columns - number, height, width), np.uint8)
     mosaic = np.concatenate([pixels, blanks]).reshape(rows, columns, height, width).transpose(0, 2, 1, 3)
-    arrangements = [pixels.reshape(-1, width), mosaic.reshape(rows * height, columns * width)]
+    arrangements = [mosaic.reshape(rows * height, columns * width)]
+    if number > 1:
+        arrangements.append(pixels.reshape(-1, width))
     if pixels.max() <= 1:  # one bit a pixel
         return [PIL.Image.fromarray(picture * np.uint8(255)).convert("1") for picture in arrangements]
     return [PIL.Image.fromarray(picture) for picture in arrangements]

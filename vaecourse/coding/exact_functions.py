@@ -1,9 +1,9 @@
 r"""exp, tanh, the logistic function and the normal distribution, the same to the last bit on every machine.
 
-The standard IEEE 754 fixes each :math:`+ - \times \div` of two float64 numbers, and floor, to the last bit: there is one
-right answer. It does not fix exp, tanh or erf, which every library computes in its own way, nor the order in which a sum
-or a matrix product is added up. Here are these functions of nothing but the four operations, one array at a time, for
-tables that encoder and decoder must agree about.
+The standard IEEE 754 fixes each :math:`+ - \times \div` of two float64 numbers, and floor, to the last bit: there is
+one right answer. It does not fix exp, tanh or erf, which every library computes in its own way, nor the order in which
+a sum or a matrix product is added up. Here are these functions of nothing but the four operations, number by number,
+for tables that encoder and decoder must agree about.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def normal_cdf(x: np.ndarray) -> np.ndarray:
     r"""The probability of a standard normal below x, to 1e-13, for x in [-9, 9].
 
-    .. math:: \Phi(x) = \frac12 + \frac{e^{-x^2/2}}{\sqrt{2\pi}} \left(x + \frac{x^3}{3} + \frac{x^5}{3 \cdot 5} + \dots\right)
+    .. math:: \Phi(x) = \frac12
+              + \frac{e^{-x^2/2}}{\sqrt{2\pi}} \left(x + \frac{x^3}{3} + \frac{x^5}{3 \cdot 5} + \dots\right)
 
     References:
         Marsaglia (2004), Evaluating the normal distribution.

@@ -2,9 +2,9 @@
 
 A sum of floating-point numbers depends on the order of its terms, and the order on how many rows a matrix has, how many
 threads share it and which processor adds: the last digits differ, and for a decoder one digit is too many. Here weights
-and activations are multiples of 2^-12. All products are then integers, in units of 2^-24, and as long as no sum can reach
-2^53, which is checked, float64 holds each of them exactly: in any order. Nonlinearities are looked up in tables of
-integers that are made by :mod:`~vaecourse.coding.exact_functions`.
+and activations are multiples of 2^-12. All products are then integers, in units of 2^-24, and as long as no sum can
+reach 2^53, which is checked, float64 holds each of them exactly: in any order. Nonlinearities are looked up in tables
+of integers that are made by :mod:`~vaecourse.coding.exact_functions`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def integers(values: Tensor | np.ndarray | float, fraction: int = FRACTION) -> n
 
 
 class IntegerNetwork:
-    """The integer version of an ``MLP``: its outputs differ from the original's by about 2^-12, and from none of its own.
+    """The integer version of an ``MLP``: its outputs are the original's up to about 2^-12, and always the same.
 
     Args:
         net: made of ``MLP``, ``Rescale``, ``nn.Sequential``, ``nn.Linear``, and the activations ``nn.Tanh``,
@@ -45,8 +45,8 @@ class IntegerNetwork:
         largest_input: no input is larger than this in absolute value.
 
     Raises:
-        ValueError: the network has another kind of layer, which is named; or its weights are so large that sums may pass
-            2^52.
+        ValueError: the network has another kind of layer, which is named; or its weights are so large that sums may
+            pass 2^52.
 
     Example:
         >>> net = nn.Sequential(Rescale(0.5, 0.5), nn.Linear(3, 2))
@@ -91,7 +91,7 @@ def _layers(net: nn.Module) -> Iterator[nn.Module]:
         yield net
     else:
         known = ", ".join(["MLP", "Sequential", *(kind.__name__ for kind in _STEPS)])
-        raise ValueError(f"a network must be made of {known} to be turned into integers, and has a {type(net).__name__}")
+        raise ValueError(f"to be turned into integers a network must be made of {known}; it has a {type(net).__name__}")
 
 
 def _rounded(sums: np.ndarray) -> np.ndarray:
@@ -102,8 +102,8 @@ def _rounded(sums: np.ndarray) -> np.ndarray:
 def _checked(bound: Bound, layer: nn.Module) -> Bound:
     if not np.max(bound) < LARGEST:
         raise ValueError(
-            f"sums in {layer} may reach {np.max(bound):.3g} in units of 2^-{2 * FRACTION}, beyond the 2^52 that float64 "
-            "is trusted with: its weights are too large"
+            f"sums in {layer} may reach {np.max(bound):.3g} in units of 2^-{2 * FRACTION}, beyond the 2^52 up to which "
+            "float64 is trusted to be exact: its weights are too large"
         )
     return bound / UNIT + 1
 

@@ -1,7 +1,7 @@
 """A codec of Gaussian latents, cut into cells of equal prior mass.
 
-A real number has no end of bits, but the cell it lies in has few, and bits-back coding gives back what the fineness of the
-cells costs: the prior charges for it, and q, drawn out of the stack on the same cells, has paid it in advance.
+A real number has no end of bits, but the cell it lies in has few, and bits-back coding gives back what the fineness of
+the cells costs: the prior charges for it, and q, drawn out of the stack on the same cells, has paid it in advance.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Codecs of an image's pixels: from the decoder's outputs to integer frequencies, and with these onto the stack.
 
 The outputs come in units of 2^-12, as integers; they are rounded to 2^-8, and tables of
-:mod:`~vaecourse.coding.exact_functions` do the rest. Every value that a pixel can have keeps a frequency of at least 1 of
-2^r, so that what the model takes to be impossible costs r bits and not infinitely many.
+:mod:`~vaecourse.coding.exact_functions` do the rest. Every value that a pixel can have keeps a frequency of at least 1
+of 2^r, so that what the model takes to be impossible costs r bits and not infinitely many.
 """
 
 from __future__ import annotations

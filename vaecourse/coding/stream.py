@@ -1,6 +1,6 @@
 """The bytes of a code: a header that says what it is and who can read it, then the stack, heads first.
 
-Whatever happened to the bytes, and whichever model they were written by, the reader hears of it before an image is made.
+Whatever happened to the bytes, and whichever model wrote them, the reader hears of it before an image is made.
 """
 
 from __future__ import annotations
