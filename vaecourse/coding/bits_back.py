@@ -97,13 +97,13 @@ class BitsBack:
             x: data [N, D], each value one that the likelihood gives a probability to.
             lanes: how many images are coded side by side. Each lane needs a 64-bit head and initial bits of its own, so
                 that a file is shortest with one, and written fastest with hundreds; None for one lane a hundred images.
-            seed: of the random bits that the first z are drawn from.
+            seed: of the random bits that the first z are drawn from, from 0 to 2^64 - 1.
 
         Returns:
             A stream for :meth:`decode`; :func:`~vaecourse.coding.code_length` tells its parts.
 
         Raises:
-            ValueError: x is empty, or holds values outside the likelihood's support.
+            ValueError: x is empty, or holds values outside the likelihood's support; lanes or seed are none.
         """
         check_support(self._px_z, x)
         if x.ndim != 2 or not len(x):
@@ -111,6 +111,8 @@ class BitsBack:
         lanes = min(1000, 1 + len(x) // 100) if lanes is None else lanes
         if not 1 <= lanes <= len(x):
             raise ValueError(f"lanes must be between 1 and the number of images {len(x)}, and is {lanes}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+            raise ValueError(f"seed must be a whole number from 0 to 2^64 - 1, and is {seed!r}")
         stack = Stack.of_random_bits(lanes, seed)
         self.push(stack, x)
         counts = self.num_pixels, len(x), lanes, len(stack.words), stack.num_clean_words

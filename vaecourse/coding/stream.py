@@ -15,7 +15,7 @@ from vaecourse.coding.ans import Stack
 
 MAGIC = b"vaecode"
 VERSION = 1
-_HEADER = struct.Struct("<7sB8sBBHIIIIQ")  # little-endian, without gaps: the same bytes on every machine
+_HEADER = struct.Struct("<7sB8sBBIIIIIQ")  # little-endian, without gaps: the same bytes on every machine
 _CHECKSUM = struct.Struct("<I")  # CRC-32 of all that stands before and after it
 _BODY = _HEADER.size + _CHECKSUM.size
 
