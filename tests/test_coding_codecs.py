@@ -1,4 +1,4 @@
-"""Codecs: exact functions against mpmath, frequencies against the distributions, latents cut into cells, round trips."""
+"""Codecs: exact functions against mpmath, frequencies against distributions, latents cut into cells, round trips."""
 
 import mpmath
 import numpy as np

@@ -36,7 +36,7 @@ def test_outputs_are_the_networks_up_to_rounding(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_are_those_of_exact_arithmetic(name):
-    """The same sums and tables in Python's integers, which have no last digit: one image, as the batch of all has it."""
+    """The same sums and tables in Python's integers, which have no last digit: three images, and all as a batch."""
     net, x = seeded(NETWORKS[name]), inputs(40)
     batch = IntegerNetwork(net, 4.0)(x)
     assert (batch == np.rint(batch)).all()
@@ -116,5 +116,5 @@ def test_sums_that_float64_may_round_are_refused():
                 IntegerNetwork(net, 1.0)
         else:
             assert np.isfinite(IntegerNetwork(net, 1.0)(np.full((1, 2), UNIT))).all()
-    with pytest.raises(ValueError, match="sums in .* may reach"):
+    with pytest.raises(ValueError, match=r"sums in .* may reach"):
         IntegerNetwork(nn.Linear(4, 4), 2.0**45)

@@ -1,4 +1,4 @@
-"""The stack of integers: push and pop are inverse to the last bit, a symbol costs its information, misuse is refused."""
+"""The stack: push and pop are inverse to the last bit, symbols cost their information, misuse is refused."""
 
 import numpy as np
 import pytest

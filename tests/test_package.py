@@ -85,7 +85,7 @@ import matplotlib.pyplot, seaborn
 style = dict(matplotlib.rcParams)
 import vaecourse, vaecourse.plots, vaecourse.training, vaecourse.evaluation, vaecourse.estimators, vaecourse.em
 import vaecourse.mcmc, vaecourse.inference, vaecourse.distributions, vaecourse.estimators.bench, vaecourse.record
-import vaecourse.exact, vaecourse.posteriors, vaecourse.data
+import vaecourse.exact, vaecourse.posteriors, vaecourse.data, vaecourse.coding
 assert state() == before
 assert dict(matplotlib.rcParams) == style
 """
