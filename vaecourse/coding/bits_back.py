@@ -105,9 +105,7 @@ class BitsBack:
         Raises:
             ValueError: x is empty, or holds values outside the likelihood's support; lanes or seed are none.
         """
-        check_support(self._px_z, x)
-        if x.ndim != 2 or not len(x):
-            raise ValueError(f"x must be one or more images [N, D], and has shape {list(x.shape)}")
+        self._check(x)
         lanes = min(1000, 1 + len(x) // 100) if lanes is None else lanes
         if not 1 <= lanes <= len(x):
             raise ValueError(f"lanes must be between 1 and the number of images {len(x)}, and is {lanes}")
@@ -135,13 +133,14 @@ class BitsBack:
                 f"{self.fingerprint.hex()}"
             )
         x = self.pop(stack, header.num_images)
-        if stack != header.clean_stack():
+        if len(stack.words) != header.num_clean_words or stack != header.clean_stack():
             raise ValueError("stream was not decoded: the networks gave other numbers here than where it was written")
         return x
 
     def push(self, stack: Stack, x: Tensor) -> None:
         """Push images [N, D], one after the other onto each lane."""
-        for part in torch.as_tensor(x).cpu().long().split(len(stack.heads)):
+        self._check(x)
+        for part in x.cpu().long().split(len(stack.heads)):
             images = part.numpy()
             q = self._apply(self._encoder, images * float(UNIT))
             cells = self.latents.pop(stack, q)  # the bits back
@@ -160,6 +159,11 @@ class BitsBack:
             self.latents.push(stack, cells, self._apply(self._encoder, images * float(UNIT)))
             parts.append(images)
         return torch.from_numpy(np.concatenate(parts[::-1])).to(torch.get_default_dtype())
+
+    def _check(self, x: Tensor) -> None:
+        if x.ndim != 2 or not len(x):
+            raise ValueError(f"x must be one or more images [N, D], and has shape {list(x.shape)}")
+        check_support(self._px_z, x)
 
     def _apply(self, network: IntegerNetwork | FloatNetwork, inputs: np.ndarray) -> np.ndarray:
         starts = range(0, len(inputs), self.batch_size)
