@@ -1,5 +1,6 @@
 """Streams: whatever is done to the bytes, and whoever reads them, there is one sentence and no wrong image."""
 
+import hashlib
 import struct
 import zlib
 
@@ -7,11 +8,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from vaecourse import data
 from vaecourse.coding import BitsBack, code_length
 from vaecourse.coding.stream import Header, pack, unpack
 from vaecourse.exact import frozen_vae
+from vaecourse.likelihoods import Binomial, CategoricalPixels
+from vaecourse.model import LatentVariableModel
+from vaecourse.networks import MLP, Rescale
+from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.priors import StandardNormal
 
 DIGITS = data.load("digits", "test", protocol="fixed").realise()[:12]
 CODEC = BitsBack(frozen_vae())
@@ -23,6 +30,26 @@ def other_model():
     model = frozen_vae()
     model.likelihood.net.layers[0].weight[3, 1] += 2.0**-12
     return BitsBack(model)
+
+
+def test_this_machine_writes_what_every_machine_writes():
+    """Stored once: fingerprints of tables and networks, and the stream of twelve digits, are the same everywhere."""
+    assert CODEC.fingerprint.hex() == "694298baceac0c72"
+    assert hashlib.sha256(STREAM).hexdigest()[:16] == "7cc0ec6e9f7382df"
+    counts = gaussian_model(CategoricalPixels(MLP(2, (3,), 8 * 5, nn.ReLU), 5), 4.0)
+    assert BitsBack(counts).fingerprint.hex() == "7ffb7ca3ed388857"
+    binomial = gaussian_model(Binomial(MLP(2, (3,), 8, nn.Sigmoid), 16), 16.0)
+    assert BitsBack(binomial).fingerprint.hex() == "3706b8396be95730"
+
+
+def gaussian_model(likelihood, largest):
+    """Weights that count up: no random generator stands between the machines."""
+    encoder = nn.Sequential(Rescale(largest / 2, largest / 2), MLP(8, (3,), 4))
+    model = LatentVariableModel(StandardNormal(2), likelihood, DiagonalGaussian(encoder))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(((torch.arange(parameter.numel()) % 17 - 8) / 16).reshape(parameter.shape))
+    return model
 
 
 def test_counts_add_up():
@@ -97,7 +124,7 @@ def test_a_consistent_stream_that_lies_is_found(change):
     """Its checksum is right and its counts are not: then what is left is not what was there at first."""
     header, stack = unpack(STREAM)
     lie = pack(header._replace(**change), stack)
-    with pytest.raises(ValueError, match=r"stream was not decoded|stack is empty"):
+    with pytest.raises(ValueError, match="stream was not decoded"):
         CODEC.decode(lie)
 
 

@@ -13,6 +13,10 @@ WORD = 32
 MAX_PRECISION = 31  # with more, a head might need two words for one symbol
 
 
+class EmptyStackError(ValueError):
+    """More was popped than had been pushed."""
+
+
 class Stack:
     r"""Last in, first out: B lanes side by side, each with a head of its own, above one list of words that they share.
 
@@ -122,7 +126,7 @@ class Stack:
             precision: r.
 
         Raises:
-            ValueError: the stack is empty, and has no source of clean bits.
+            EmptyStackError: the stack is empty, and has no source of clean bits; it is a ValueError.
         """
         start, frequency = np.asarray(start, np.uint64), np.asarray(frequency, np.uint64)
         heads = self.heads[: len(start)]
@@ -159,7 +163,7 @@ class Stack:
         self._num_words -= len(words)
         if missing := number - len(words):
             if self._source is None:
-                raise ValueError("the stack is empty: more symbols are popped than were pushed")
+                raise EmptyStackError("the stack is empty: more symbols are popped than were pushed")
             words = np.concatenate([self._clean_words(missing), words])
         return words.astype(np.uint64)
 

@@ -7,6 +7,7 @@ backwards.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Literal
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse import likelihoods, posteriors, priors
-from vaecourse.coding.ans import Stack
+from vaecourse.coding.ans import EmptyStackError, Stack
 from vaecourse.coding.integer_network import UNIT, FloatNetwork, IntegerNetwork
 from vaecourse.coding.latents import GaussianCells
 from vaecourse.coding.pixels import BernoulliCodec, BinomialCodec, CategoricalCodec, PixelCodec
@@ -132,10 +133,11 @@ class BitsBack:
                 f"stream was written by another model, of fingerprint {header.fingerprint.hex()}, and this one's is "
                 f"{self.fingerprint.hex()}"
             )
-        x = self.pop(stack, header.num_images)
-        if len(stack.words) != header.num_clean_words or stack != header.clean_stack():
-            raise ValueError("stream was not decoded: the networks gave other numbers here than where it was written")
-        return x
+        with contextlib.suppress(EmptyStackError):
+            x = self.pop(stack, header.num_images)
+            if len(stack.words) == header.num_clean_words and stack == header.clean_stack():
+                return x
+        raise ValueError("stream was not decoded: the networks gave other numbers here than where it was written")
 
     def push(self, stack: Stack, x: Tensor) -> None:
         """Push images [N, D], one after the other onto each lane."""
