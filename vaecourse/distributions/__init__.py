@@ -5,7 +5,7 @@ from vaecourse.distributions.affine import Affine
 from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
-from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli, Levels
+from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
 from vaecourse.distributions.sampling import (
@@ -29,7 +29,6 @@ __all__ = [
     "Given",
     "Implicit",
     "InverseCDF",
-    "Levels",
     "VonMises",
     "frozen",
     "frozen_module",
