@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from vaecourse import distributions
 from vaecourse.distributions import Conditional, full_precision
-from vaecourse.distributions.discrete import Levels
 
 
 class Bernoulli(Conditional):
@@ -112,7 +111,7 @@ class CategoricalPixels(Conditional):
         if logits.shape[-1] % self.num_levels:
             raise ValueError(f"net must give a multiple of {self.num_levels} outputs, and gives {logits.shape[-1]}")
         logits = logits.unflatten(-1, (-1, self.num_levels))
-        return td.Independent(Levels(logits), 1)
+        return td.Independent(distributions.discrete.Levels(logits), 1)
 
 
 def check_support(px_z: td.Distribution, x: Tensor) -> None:
