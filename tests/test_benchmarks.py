@@ -97,6 +97,23 @@ def test_quick_run_writes_numbers_and_figure(tmp_path):
         assert result["samples"][0]["peak_mib"] > 1
 
 
+def test_quick_run_of_the_coder(tmp_path):
+    """Every contender gives the pixels back, or the script says an assertion failed; the library may be missing."""
+    script = [sys.executable, ROOT / "benchmarks" / "coding.py", "--quick", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "coding.json").read_text(encoding="utf-8"))
+    library = result["symbols"]["constriction"]
+    for name, row in result["symbols"].items():
+        assert name in done.stdout
+        if "unavailable" not in row:
+            assert len(row["encode"]) == len(row["decode"]) == result["rounds"] == 2 and min(row["encode"]) > 0
+            assert not library["bits"] or row["bits"][0] == pytest.approx(library["bits"][0], rel=0.05)
+    assert ("unavailable" in library) == (result["versions"]["constriction"] is None)
+    assert result["symbols"]["vaecourse, 1000 lanes"]["encode"]
+    assert [(row["images"], row["num_images"]) for row in result["sets"]] == [(60, 60)]
+
+
 @pytest.mark.parametrize("given", [["--rounds", "0"], ["--images", "many"]])
 def test_bad_input_is_one_sentence(contenders, given, capsys):
     with pytest.raises(SystemExit):
