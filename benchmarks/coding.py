@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from common import circumstances
 from presentation import spread, write
 from tqdm import tqdm
-from training import circumstances
 
 from vaecourse.coding import BernoulliCodec, BitsBack, Stack, code_length
 from vaecourse.likelihoods import Bernoulli
@@ -164,7 +164,7 @@ def parse(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=natural, default=5, help="turns of every contender (5)")
     parser.add_argument("--quick", action="store_true", help="few images: to see that it runs")
     arguments = parser.parse_args(given)
-    arguments.epochs, arguments.symbol_images = None, 2000
+    arguments.symbol_images = 2000
     if arguments.quick:
         arguments.images, arguments.rounds, arguments.symbol_images = min(arguments.images, 60), 2, 60
     return arguments
@@ -178,8 +178,7 @@ def main() -> None:
     contenders = {"vaecourse, 1 lane": partial(course, max(1, number // 20), 1)} | contenders
     contenders[RIVAL] = partial(library, number)
     lanes = [lanes for lanes in (100, 500) if lanes <= arguments.images] or [arguments.images]
-    result = circumstances(arguments)
-    del result["batch_size"], result["epochs_per_round"]
+    result = circumstances() | {"rounds": arguments.rounds}
     result["versions"] = {name: result["versions"].get(name) or version(name) for name in VERSIONS}
     with tqdm(total=arguments.rounds * len(contenders) + len(lanes), unit="run") as bar:
         result["symbols"] = measure_symbols(contenders, arguments.rounds, bar)
