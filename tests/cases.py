@@ -1,12 +1,14 @@
 """What several tests need: small models whose answers are known, every slot of the package, and z-scores."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
+from vaecourse import mcmc
 from vaecourse.distributions import Categorical, Chain, Conditional, FactorisedBernoulli, Given
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
@@ -226,3 +228,18 @@ __all__ += ["z_scores"]
 # no GPU, and torch's Student t checks its degrees of freedom whatever it is told.
 SLOTS_THAT_READ = {"GaussianComponents", "BayesRule", "StudentT"}
 __all__ += ["SLOTS_THAT_READ"]
+
+
+def unadjusted(make_kernel: Callable[..., mcmc.Kernel]) -> Callable[..., mcmc.Kernel]:
+    """A kernel maker that accepts whatever is proposed, and so keeps no density."""
+
+    def make(log_density, step_size):
+        right = make_kernel(log_density, step_size)
+
+        def step(state, generator=None):
+            _, info = right.step(state, generator)
+            return right.init(info.proposal), info
+
+        return mcmc.Kernel(right.init, step)
+
+    return make
