@@ -6,7 +6,8 @@ from vaecourse.distributions.autoregressive import Autoregression
 from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
-from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli
+from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli, states
+from vaecourse.distributions.factorised import kl_per_latent
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
 from vaecourse.distributions.sampling import (
@@ -38,7 +39,9 @@ __all__ = [
     "full_precision_arithmetic",
     "has_jumps",
     "kl",
+    "kl_per_latent",
     "log_prob",
     "sample_and_log_prob",
+    "states",
     "with_tensors",
 ]

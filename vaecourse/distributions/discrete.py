@@ -65,6 +65,20 @@ class Categorical(Conditional):
         return OneHotCategorical(_logits_at(self.logits, c))
 
 
+def states(distribution: td.Distribution) -> Tensor | None:
+    """All states of z, [K, L]: one-hot vectors of a categorical, 2^L binary vectors of L independent Bernoullis.
+
+    None for any other distribution.
+    """
+    if isinstance(distribution, td.OneHotCategorical):
+        return distribution.enumerate_support(expand=False).flatten(0, -2)
+    if isinstance(distribution, td.Independent) and isinstance(distribution.base_dist, td.Bernoulli):
+        bits = torch.arange(2 ** distribution.event_shape[0], device=distribution.base_dist.probs.device)[:, None]
+        bits = bits >> torch.arange(distribution.event_shape[0], device=bits.device) & 1
+        return bits.to(distribution.base_dist.probs.dtype)
+    return None
+
+
 def _learned(logits: nn.Module | Tensor) -> nn.Module | nn.Parameter:
     if isinstance(logits, nn.Module):
         return logits

@@ -1,15 +1,16 @@
 """The answer ladder: three kinds of model whose log p(x) and posterior are known, for chapters and tests alike.
 
-(a) a finite discrete latent, by :func:`enumeration`; (b) the linear-Gaussian model, in closed form; (c) a latent of one
-or two dimensions under a neural decoder, by :func:`quadrature`. The course's common patient, a VAE of the digits with a
-2-D latent that stays as it is, is :func:`frozen_vae`; :func:`targets` are four posteriors in two dimensions, and
-:class:`Deciles` says how far off somebody's draws or q are.
+(a) a finite discrete latent, by :func:`enumeration`; (b) the linear-Gaussian model, in closed form, and the linear VAE
+at its optimum, :func:`linear_vae`; (c) a latent of one or two dimensions under a neural decoder, by :func:`quadrature`.
+The course's common patient, a VAE of the digits with a 2-D latent that stays as it is, is :func:`frozen_vae`;
+:func:`targets` are four posteriors in two dimensions, and :class:`Deciles` says how far off somebody's draws or q are.
 """
 
 from vaecourse.exact.deciles import Deciles
 from vaecourse.exact.enumeration import enumerated_bound, enumeration, two_state
 from vaecourse.exact.gauss_hermite import best_gaussian, draw_at_nodes, gauss_hermite, gaussian_bound
 from vaecourse.exact.linear_gaussian import linear_gaussian, linear_gaussian_marginal
+from vaecourse.exact.linear_vae import LinearVAE, linear_vae
 from vaecourse.exact.patient import frozen_log_px, frozen_vae
 from vaecourse.exact.quadrature import quadrature, quadrature_log_px
 from vaecourse.exact.table import Table
@@ -17,6 +18,7 @@ from vaecourse.exact.targets import targets
 
 __all__ = [
     "Deciles",
+    "LinearVAE",
     "Table",
     "best_gaussian",
     "draw_at_nodes",
@@ -28,6 +30,7 @@ __all__ = [
     "gaussian_bound",
     "linear_gaussian",
     "linear_gaussian_marginal",
+    "linear_vae",
     "quadrature",
     "quadrature_log_px",
     "targets",

@@ -8,6 +8,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
+from vaecourse import distributions
 from vaecourse.exact.table import Table
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.model import Draw, LatentVariableModel
@@ -16,17 +17,14 @@ from vaecourse.priors import Categorical
 
 
 def states(prior: td.Distribution) -> Tensor:
-    """All states of z, [K, L]: one-hot vectors of a categorical, 2^L binary vectors of L independent Bernoullis."""
-    if isinstance(prior, td.OneHotCategorical):
-        return prior.enumerate_support(expand=False).flatten(0, -2)
-    if isinstance(prior, td.Independent) and isinstance(prior.base_dist, td.Bernoulli):
-        bits = torch.arange(2 ** prior.event_shape[0], device=prior.base_dist.probs.device)[:, None]
-        bits = bits >> torch.arange(prior.event_shape[0], device=bits.device) & 1
-        return bits.to(prior.base_dist.probs.dtype)
-    raise ValueError(
-        f"enumeration needs a prior with finitely many states, OneHotCategorical or Independent(Bernoulli, 1), "
-        f"and got {prior}"
-    )
+    """All states of z, [K, L], as :func:`vaecourse.distributions.states` lists them."""
+    z = distributions.states(prior)
+    if z is None:
+        raise ValueError(
+            f"enumeration needs a prior with finitely many states, OneHotCategorical or Independent(Bernoulli, 1), "
+            f"and got {prior}"
+        )
+    return z
 
 
 def enumeration(model: LatentVariableModel, x: Tensor) -> Table:

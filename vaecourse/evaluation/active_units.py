@@ -1,0 +1,88 @@
+"""Active units: which latents tell the data apart, and how many nats each of them carries."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vaecourse.distributions import kl_per_latent
+from vaecourse.evaluation.finite import check_finite
+from vaecourse.likelihoods import check_support
+from vaecourse.model import LatentVariableModel
+from vaecourse.randomness import seeded
+
+
+class ActiveUnits(NamedTuple):
+    """Two measures of every latent's use: how far its mean moves with x, and what it costs."""
+
+    variance: Tensor  # [L], of the posterior mean over data, in squared units of z
+    active: Tensor  # [L], bool: variance above the threshold
+    rate: Tensor  # [L], nats: the KL of each latent averaged over data; NaN where latents are not independent
+
+    @property
+    def number(self) -> int:
+        """How many latents are active."""
+        return int(self.active.sum())
+
+
+@torch.no_grad()
+def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01, batch_size: int = 1000) -> ActiveUnits:
+    r"""The latents whose posterior mean varies over the data by more than a threshold.
+
+    .. math:: A_l = \mathrm{Var}_x\big(E_{q(z|x)}[z_l]\big) > 0.01
+
+    The threshold is a convention, and a low one: a latent of a linear VAE at its optimum with variance A has the rate
+    :math:`-\frac12 \log(1 - A)`, which at 0.01 is 0.005 nats. "Active" then says that a latent is not dead, and the
+    rate says whether it is used. A variance is in units of z: where the decoder's first weights are large, a latent of
+    small variance may carry much, and the other way round.
+
+    Args:
+        model: a model whose q(z|x) has a mean.
+        x: data of shape [N, D], at least two.
+        threshold: the least variance of an active latent, 0.01 by convention.
+        batch_size: how many data are encoded at once; it bounds the memory.
+
+    Returns:
+        An :class:`ActiveUnits`, float64 on the CPU.
+
+    Raises:
+        ValueError: q has no mean, or one that is not finite; threshold is below 0; there are fewer than two data, or
+            such that the likelihood gives no density.
+
+    References:
+        Burda, Grosse & Salakhutdinov (2016), section 5.
+
+    Example:
+        >>> from vaecourse.exact import frozen_vae
+        >>> units = active_units(frozen_vae(), torch.eye(64).double())
+        >>> units.number, units.variance.shape
+        (2, torch.Size([2]))
+    """
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be at least 0, and is {threshold}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, and is {batch_size}")
+    if len(x) < 2:
+        raise ValueError(f"x must hold at least two data, or nothing varies; got {list(x.shape)}")
+    pz = model.prior()
+    with seeded(0, x.device):  # the check's own noise
+        check_support(model.likelihood(pz.sample((1,))), x)
+    means, rates = [], []
+    for part in x.split(batch_size):
+        q = model.qz_x(part)
+        try:
+            mean = q.mean
+        except NotImplementedError:
+            raise ValueError(f"active_units needs a q(z|x) with a mean, and {type(q).__name__} has none") from None
+        means.append(mean.cpu().double())
+        try:
+            rates.append(kl_per_latent(q, pz).cpu().double())
+        except ValueError:
+            rates.append(torch.full_like(means[-1], math.nan))
+    mean = torch.cat(means)  # [N, L]
+    check_finite(mean, "the mean of q(z|x)", model)
+    variance = mean.var(0)
+    return ActiveUnits(variance, variance > threshold, torch.cat(rates).mean(0))
