@@ -160,6 +160,7 @@ ESTIMATORS = {
     "analytic_kl": ("neural", {}),
     "stl": ("neural", {}),
     "dreg": ("neural", {}),
+    "free_bits": ("neural", {"free": 0.5, "groups": (1,)}),
     "score_function": ("one-hot", {"baseline": "leave_one_out"}),
     "optimal_control_variate": ("belief net", {}),
     "rao_blackwellised": ("belief net", {"baseline": "leave_one_out"}),

@@ -41,12 +41,21 @@ def kl_per_latent(q: td.Distribution, p: td.Distribution) -> Tensor:
             )
     if q.event_shape != p.event_shape:
         raise ValueError(f"q(z|x) has {q.event_shape[0]} latents and p(z) has {p.event_shape[0]}")
+    shape = torch.broadcast_shapes(q.batch_shape, p.batch_shape) + q.event_shape  # [B, L]
     try:
         with full_precision_arithmetic(q, p):
-            kl = td.kl_divergence(q.base_dist, p.base_dist)
+            kl = td.kl_divergence(_expanded(q.base_dist, shape), _expanded(p.base_dist, shape))
     except NotImplementedError:
         raise ValueError(f"torch knows no KL of {_name(q)} from {_name(p)} in closed form") from None
-    return kl.expand(torch.broadcast_shapes(q.batch_shape, p.batch_shape) + q.event_shape)
+    return kl.expand(shape)
+
+
+def _expanded(distribution: td.Distribution, shape: torch.Size) -> td.Distribution:
+    """With this batch shape, if it can: not every KL of torch broadcasts, that of two Bernoullis does not."""
+    try:
+        return distribution.expand(shape)
+    except NotImplementedError:
+        return distribution
 
 
 def _name(distribution: td.Distribution) -> str:

@@ -30,9 +30,9 @@ def free_bits(
     group has no gradient, neither towards the prior nor away from it, and the encoder can use the group's first nats
     for nothing.
 
-    The mean over the batch never exceeds that of :func:`analytic_kl` under the same noise, and is at most
-    :math:`\lambda` times the number of groups below it; a single datum's number may be above its bound. The "batch" is
-    what one call sees: in :func:`~vaecourse.training.fit` a shard of the batch in training, 1,000 data in validation.
+    The mean over the batch is never above that of :func:`analytic_kl` under the same noise, and falls short of it by at
+    most :math:`\lambda` for every group; a single datum's number may be above its bound. "The batch" is what one call
+    sees: in :func:`~vaecourse.training.fit` a shard of the batch in training, 1,000 data in validation.
 
     Args:
         model: a model whose q(z|x) and p(z) have independent latents, with a KL that torch knows.

@@ -50,7 +50,7 @@ def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01,
 
     Raises:
         ValueError: q has no mean, or one that is not finite; threshold is below 0; there are fewer than two data, or
-            such that the likelihood gives no density.
+            some to which the likelihood gives no density.
 
     References:
         Burda, Grosse & Salakhutdinov (2016), section 5.

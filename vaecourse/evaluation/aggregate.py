@@ -40,7 +40,8 @@ def pairwise_log_prob(q: td.Distribution, z: Tensor) -> Tensor:
     """
     base = q.base_dist if isinstance(q, td.Independent) and q.reinterpreted_batch_ndims == 1 else None
     if type(base) is not td.Normal:
-        return q.log_prob(z[:, None])
+        rows = max(1, len(z) // z.shape[1])  # [rows, M, L] is then no larger than the answer
+        return torch.cat([q.log_prob(part[:, None]) for part in z.split(rows)])
     precision = base.scale**-2  # [M, L]
     constant = (base.loc.square() * precision - precision.log()).sum(-1) + z.shape[1] * math.log(2 * math.pi)
     features = torch.cat([z.square(), z], -1)  # [P, 2L]
@@ -62,7 +63,7 @@ def few_states(q: td.Distribution) -> Tensor | None:
 
 
 def sampled_averages(parts: tuple[Half, Half], pz: td.Distribution, num_samples: int) -> tuple[Tensor, ...]:
-    """Averages over every datum's q of log q(z|x_n), log q(z), the same of n's half of the data, and log p(z), [N] each.
+    """Averages over every datum's q of log q(z|x_n), log q(z), log q(z) of n's half of the data, and log p(z).
 
     Args:
         parts: the q's of the first half of the data and of the second, each in parts that are scored at once.
@@ -70,7 +71,7 @@ def sampled_averages(parts: tuple[Half, Half], pz: td.Distribution, num_samples:
         num_samples: number of samples per datum.
 
     Returns:
-        Four columns in nats, in the order of the parts.
+        Four columns, [N] each, in nats, in the order of the parts.
     """
     sizes = [sum(q.batch_shape[0] for q in half) for half in parts]
     rows = []

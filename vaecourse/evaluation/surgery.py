@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import pandas as pd
 import torch
 import torch.distributions as td
 from torch import Tensor
@@ -109,6 +110,16 @@ class Surgery:
             f"{growth:.3f} of a possible {math.log(2):.2f} from N/2 to N."
         )
 
+    def table(self) -> pd.DataFrame:
+        """Mean over data and its standard error of the three terms and the bias."""
+        rows = {
+            "average KL": self.average_kl,
+            "mutual information": self.mutual_information,
+            "marginal KL": self.marginal_kl,
+            "bias in N": self.bias,
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "se"])
+
     def __str__(self) -> str:
         """The identity in numbers, and the statement."""
         kl, information, marginal = self.average_kl, self.mutual_information, self.marginal_kl
@@ -128,15 +139,15 @@ def elbo_surgery(
         model: a model whose q(z|x) has a density.
         x: data of shape [N, D], at least two.
         num_samples: number S of samples per datum.
-        chunk_size: how many (sample, datum) pairs are scored at once; it bounds the memory, and hardly changes a value.
+        chunk_size: how many (sample, datum) pairs are scored at once; it bounds the memory, not the result's law.
         seed: of the samples and of the split into halves; the caller's random state is not changed.
 
     Returns:
         The :class:`Surgery`.
 
     Raises:
-        ValueError: q has no density, or parameters that are not a number; there are fewer than two data, or such that the
-            likelihood gives no density.
+        ValueError: q has no density, or parameters that are not a number; there are fewer than two data, or some to
+            which the likelihood gives no density.
 
     Example:
         >>> from vaecourse.exact import frozen_vae
@@ -151,18 +162,17 @@ def elbo_surgery(
         raise ValueError(f"x must hold at least two data, of which z tells one; got {list(x.shape)}")
     with seeded(seed, x.device):
         pz = model.prior()
+        check_parameters(pz, "p(z)", model)
         check_support(model.likelihood(pz.sample((1,))), x)
-    q = model.qz_x(x[:1])
-    _refuse_without_density(q)
+        q = _q_of(model, x, torch.arange(1))
+        _refuse_without_density(q)
     z = few_states(q)
     size = math.isqrt(chunk_size) if z is None else max(1, chunk_size // len(z))
     with seeded(seed, torch.device("cpu")):
         shuffled = torch.randperm(len(x))
         parts = tuple([_q_of(model, x, rows) for rows in half.split(size)] for half in shuffled.tensor_split(2))
         pz = in_float64(pz)
-        columns = (
-            sampled_averages(parts, pz, num_samples) if z is None else summed_averages(parts, pz, z.cpu().double())
-        )
+        columns = sampled_averages(parts, pz, num_samples) if z is None else summed_averages(parts, pz, z)
     return Surgery(*(column[shuffled.argsort()] for column in columns))
 
 
