@@ -40,8 +40,11 @@ def pairwise_log_prob(q: td.Distribution, z: Tensor) -> Tensor:
     """
     base = q.base_dist if isinstance(q, td.Independent) and q.reinterpreted_batch_ndims == 1 else None
     if type(base) is not td.Normal:
-        rows = max(1, len(z) // z.shape[1])  # [rows, M, L] is then no larger than the answer
-        return torch.cat([q.log_prob(part[:, None]) for part in z.split(rows)])
+        answer = z.new_empty(len(z), q.batch_shape[0])
+        rows = max(1, len(z) // (8 * z.shape[1]))  # what [rows, M, L] needs on the way is then less than the answer
+        for points, values in zip(z.split(rows), answer.split(rows)):
+            values.copy_(q.log_prob(points[:, None]))
+        return answer
     precision = base.scale**-2  # [M, L]
     constant = (base.loc.square() * precision - precision.log()).sum(-1) + z.shape[1] * math.log(2 * math.pi)
     features = torch.cat([z.square(), z], -1)  # [P, 2L]

@@ -16,7 +16,7 @@ from vaecourse.evaluation.averages import mean_and_se
 from vaecourse.evaluation.finite import check_parameters
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
-from vaecourse.randomness import seeded
+from vaecourse.randomness import key, seeded
 
 
 class Term(NamedTuple):
@@ -160,6 +160,7 @@ def elbo_surgery(
             raise ValueError(f"{name} must be at least 1, and is {value}")
     if len(x) < 2:
         raise ValueError(f"x must hold at least two data, of which z tells one; got {list(x.shape)}")
+    seed = key(seed, "surgery")  # or a caller's data of the same seed would be made of the noise of the samples
     with seeded(seed, x.device):
         pz = model.prior()
         check_parameters(pz, "p(z)", model)
