@@ -136,22 +136,14 @@ def pyro_svi(train: Dataset, num_epochs: int) -> Run:
     return Run(seconds, -total / len(train))
 
 
-def pythae_vae(train: Dataset, num_epochs: int, fused: bool = False) -> Run:
-    """pythae's VAE under its BaseTrainer with its defaults (data loaded in process), or with Adam fused.
-
-    The images are binarised once: its trainer offers no way to draw them anew. The KL is in closed form.
-    """
+def pythae_model(num_pixels: int) -> nn.Module:
+    """pythae's VAE around the shared networks."""
     try:
-        from pythae.data.datasets import BaseDataset
         from pythae.models import VAE, VAEConfig
         from pythae.models.base.base_utils import ModelOutput
         from pythae.models.nn import BaseDecoder, BaseEncoder
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig
-        from pythae.trainers.training_callbacks import TrainingCallback
     except ImportError as error:
         raise UnavailableError("pythae is not installed") from error
-
-    num_pixels = train.x.shape[1]
     encoder_net, decoder_net = networks(num_pixels)
 
     class Encoder(BaseEncoder):
@@ -171,6 +163,20 @@ def pythae_vae(train: Dataset, num_epochs: int, fused: bool = False) -> Run:
         def forward(self, z):
             return ModelOutput(reconstruction=self.net(z).sigmoid())
 
+    config = VAEConfig(input_dim=(num_pixels,), latent_dim=LATENT_DIM, reconstruction_loss="bce")
+    return VAE(config, encoder=Encoder(), decoder=Decoder())
+
+
+def pythae_vae(train: Dataset, num_epochs: int, fused: bool = False) -> Run:
+    """pythae's VAE under its BaseTrainer with its defaults (data loaded in process), or with Adam fused.
+
+    The images are binarised once: its trainer offers no way to draw them anew. The KL is in closed form.
+    """
+    model = pythae_model(train.x.shape[1])
+    from pythae.data.datasets import BaseDataset
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from pythae.trainers.training_callbacks import TrainingCallback
+
     class Clock(TrainingCallback):
         def __init__(self):
             self.begins, self.losses = [], []
@@ -183,10 +189,9 @@ def pythae_vae(train: Dataset, num_epochs: int, fused: bool = False) -> Run:
             self.end = time.perf_counter()
 
     clock = Clock()
-    config = VAEConfig(input_dim=(num_pixels,), latent_dim=LATENT_DIM, reconstruction_loss="bce")
     with tempfile.TemporaryDirectory() as folder:
         trainer = BaseTrainer(
-            VAE(config, encoder=Encoder(), decoder=Decoder()),
+            model,
             BaseDataset(train.realise(), train.y),
             training_config=BaseTrainerConfig(
                 output_dir=folder,

@@ -34,7 +34,7 @@ def table(result: dict) -> str:
         ratios = [row["ratios"].get(rival) for rival in ("pythae", "Pyro", "floor")]
         cells = [f"{statistics.median(ratio):.2f}" if ratio else "-" for ratio in ratios]
         bound = "-" if row["bound"] is None else f"{row['bound']:.1f}"
-        speed = _spread(row["images_per_second"], ",.0f")
+        speed = spread(row["images_per_second"], ",.0f")
         lines.append(f"{name:26}{speed:>22}{cells[0]:>10}{cells[1]:>9}{cells[2]:>9}{bound:>13}")
     lines += ["", f"{'IWAE':26}{'ms a step':>26}{'/ k steps of k=1':>18}{'peak memory, MiB':>18}"]
     for row in result["samples"]:
@@ -44,12 +44,12 @@ def table(result: dict) -> str:
             continue
         memory = "-" if row["peak_mib"] is None else f"{row['peak_mib']:.0f}"
         relative = f"{statistics.median(row['relative']):.2f}"
-        lines.append(f"{name:26}{_spread(row['ms_per_step'], '.1f'):>26}{relative:>18}{memory:>18}")
+        lines.append(f"{name:26}{spread(row['ms_per_step'], '.1f'):>26}{relative:>18}{memory:>18}")
     evaluation = result["evaluation"]
     speeds = evaluation["images_per_second"]
     lines += [
         "",
-        f"log p(x) by {evaluation['num_samples']} importance samples: {_spread(speeds, '.2f')} images/s, "
+        f"log p(x) by {evaluation['num_samples']} importance samples: {spread(speeds, '.2f')} images/s, "
         f"{statistics.median(speeds) * evaluation['num_samples']:,.0f} samples/s",
     ]
     return "\n".join(lines)
@@ -116,7 +116,7 @@ def _draw_samples(ax: Axes, rows: list[dict], quantity: str, label: str) -> None
     ax.yaxis.set_minor_formatter("")
 
 
-def _spread(values: list[float], form: str) -> str:
+def spread(values: list[float], form: str) -> str:
     return f"{statistics.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
 
 

@@ -9,14 +9,8 @@ the first count. benchmarks/README.md says how to read what comes out.
 from __future__ import annotations
 
 import argparse
-import datetime
 import gc
-import importlib.metadata
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from common import FOLDER, circumstances, natural, peak_memory
 from contenders import (
     BATCH_SIZE,
     HIDDEN,
@@ -45,7 +40,6 @@ from vaecourse import data
 from vaecourse.data import Dataset
 from vaecourse.evaluation import importance_log_likelihood
 
-FOLDER = Path(__file__).parent
 FLOOR = "matrix products alone"
 # What ratios are taken to: of several rows, the fastest.
 RIVALS = {"pythae": ("pythae", "pythae, fused Adam"), "Pyro": ("Pyro SVI",), "floor": (FLOOR,)}
@@ -140,21 +134,13 @@ def measure_samples(train: Dataset, arguments, bar: tqdm) -> list[dict]:
         row["ms_per_step"] = [1e3 * seconds / num_steps for seconds in row["seconds"]]
         row["peak_mib"] = None
         if not arguments.quick or not rows:  # each is a process: when in a hurry, one shows that it runs
-            row["peak_mib"] = peak_memory(setting)
+            row["peak_mib"] = peak_memory("memory.py", *(number for number in setting if number is not None))
         bar.update()
         rows.append(row)
     one = rows[0]["ms_per_step"]
     for row in rows:  # against k steps with one sample, round by round
         row["relative"] = [own / (row["k"] * first) for own, first in zip(row["ms_per_step"], one)]
     return rows
-
-
-def peak_memory(setting: Samples) -> float | None:
-    """MiB, measured in a process of its own; None where it cannot be measured."""
-    command = [sys.executable, FOLDER / "memory.py", *(str(number) for number in setting if number is not None)]
-    frugal = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_MMAP_MAX_": "1000000"}  # no holes kept by glibc
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=frugal)
-    return float(done.stdout) if done.returncode == 0 else None
 
 
 def measure_evaluation(test: Dataset, arguments, bar: tqdm) -> dict:
@@ -172,47 +158,9 @@ def measure_evaluation(test: Dataset, arguments, bar: tqdm) -> dict:
     return {"data": test.label, "num_samples": arguments.importance_samples, "images_per_second": per_second}
 
 
-def circumstances(arguments) -> dict:
-    """What a number depends on besides the code."""
-    versions = {"python": platform.python_version()}
-    for name in ("vaecourse", "torch", "pythae", "pyro-ppl"):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
-    able = torch.cpu.get_capabilities()
-    return {
-        "date": datetime.date.today().isoformat(),
-        "cpu": cpu_name(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "bf16_units": any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")),
-        "threads": torch.get_num_threads(),
-        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        "versions": versions,
-        "rounds": arguments.rounds,
-        "epochs_per_round": arguments.epochs,
-        "batch_size": BATCH_SIZE,
-    }
-
-
-def cpu_name() -> str:
-    """The processor as the system calls it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def parse(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Time training and evaluation, on the CPU.")
-
-    def natural(text: str) -> int:
-        if not text.isdecimal() or int(text) < 1:
-            raise argparse.ArgumentTypeError(f"must be a whole number from 1, and is {text}")
-        return int(text)
 
     parser.add_argument("--out", type=Path, default=FOLDER / "results", help="folder of training.json and training.png")
     parser.add_argument("--images", type=natural, default=20_000, help="training images of an epoch (20000)")
@@ -245,7 +193,10 @@ def main() -> None:
     train = data.load(arguments.name, "train", protocol="dynamic").head(arguments.images)
     test = data.load(arguments.name, "test", protocol="dynamic").head(arguments.test_images)
     sizes = (train.x.shape[1], *HIDDEN, LATENT_DIM)
-    result = circumstances(arguments) | {
+    result = circumstances() | {
+        "rounds": arguments.rounds,
+        "epochs_per_round": arguments.epochs,
+        "batch_size": BATCH_SIZE,
         "data": train.label,
         "images": len(train),
         "network": "-".join(map(str, sizes)) + " tanh",

@@ -14,10 +14,10 @@ from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.exact.targets import Measurement
 from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.inference import PerDatum
-from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian
+from vaecourse.likelihoods import Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
-from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian
+from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Scaled, StudentT
 from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
 
 
@@ -72,10 +72,13 @@ def slots() -> dict[str, Slot]:
         "Bernoulli": (seeded(lambda: Bernoulli(MLP(2, (4,), 2))), c, "counts 1"),
         "ContinuousBernoulli": (seeded(lambda: ContinuousBernoulli(MLP(2, (4,), 2))), 3 * c, "unit"),
         "Binomial": (seeded(lambda: Binomial(MLP(2, (4,), 2), 16)), c, "counts 16"),
+        "CategoricalPixels": (seeded(lambda: CategoricalPixels(MLP(2, (4,), 2 * 5), 5)), 3 * c, "counts 4"),
         "Gaussian": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 0.7)), c, "real"),
         "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
         "FullCovarianceGaussian": (seeded(lambda: FullCovarianceGaussian(MLP(2, (4,), 5), 2), 3), c, "real"),
+        "StudentT": (seeded(lambda: StudentT(MLP(2, (4,), 4), df=30.0)), c, "real"),  # its tails end where the sums do
+        "Scaled": (seeded(lambda: Scaled(FullCovarianceGaussian(MLP(2, (4,), 5), 2), 0.7), 3), c, "real"),
         "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
         "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
         "Chain, bottom-up": (seeded(_chain), c, "real"),
@@ -207,7 +210,7 @@ __all__ = [
 ]
 __all__ += ["z_scores"]
 
-# The slots whose distributions torch checks on every call, by reading a number back: they belong to EM, which trains on
-# no GPU.
-SLOTS_THAT_READ = {"GaussianComponents", "BayesRule"}
+# The slots whose distributions torch checks on every call, by reading a number back: two belong to EM, which trains on
+# no GPU, and torch's Student t checks its degrees of freedom whatever it is told.
+SLOTS_THAT_READ = {"GaussianComponents", "BayesRule", "StudentT"}
 __all__ += ["SLOTS_THAT_READ"]

@@ -22,7 +22,7 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    for name in ("contenders", "presentation", "training"):
+    for name in ("common", "contenders", "presentation", "training", "evaluation", "chains"):
         sys.modules.pop(name, None)
 
 
@@ -97,8 +97,75 @@ def test_quick_run_writes_numbers_and_figure(tmp_path):
         assert result["samples"][0]["peak_mib"] > 1
 
 
+def test_quick_run_of_the_coder(tmp_path):
+    """Every contender gives the pixels back, or the script says an assertion failed; the library may be missing."""
+    script = [sys.executable, ROOT / "benchmarks" / "coding.py", "--quick", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "coding.json").read_text(encoding="utf-8"))
+    library = result["symbols"]["constriction"]
+    for name, row in result["symbols"].items():
+        assert name in done.stdout
+        if "unavailable" not in row:
+            assert len(row["encode"]) == len(row["decode"]) == result["rounds"] == 2 and min(row["encode"]) > 0
+            assert not library["bits"] or row["bits"][0] == pytest.approx(library["bits"][0], rel=0.05)
+    assert ("unavailable" in library) == (result["versions"]["constriction"] is None)
+    assert result["symbols"]["vaecourse, 1000 lanes"]["encode"]
+    assert [(row["images"], row["num_images"]) for row in result["sets"]] == [(60, 60)]
+
+
 @pytest.mark.parametrize("given", [["--rounds", "0"], ["--images", "many"]])
 def test_bad_input_is_one_sentence(contenders, given, capsys):
     with pytest.raises(SystemExit):
         importlib.import_module("training").parse(given)
     assert f"argument {given[0]}: must be a whole number from 1, and is {given[1]}" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------ evaluation
+
+
+def test_estimates_of_one_thing(contenders):
+    """pythae's and the course's log p(x) of the same images under the same network, within their noise."""
+    evaluation = importlib.import_module("evaluation")
+    x = data.load("digits", "test", protocol="fixed").head(20).realise()
+    torch.manual_seed(0)
+    with contenders.silence():
+        values = {name: call() for name, call in evaluation.importance_contenders(x, 500).items()}
+    if len(values) == 1:
+        pytest.skip("pythae is not installed")
+    noise = evaluation.importance_log_likelihood(contenders.course_model(64), x, 500).se.square().sum().sqrt() / 20
+    for value in values.values():
+        # pythae gives the negative; two such estimates differ by the noise of both.
+        assert abs(abs(value) - abs(values["vaecourse"])) < 5 * math.sqrt(2) * noise
+
+
+def test_the_loop_over_chains_is_the_same_algorithm(contenders):
+    """Both average to p(x): the log-weights of many chains for one datum, and their spread."""
+    from vaecourse.evaluation.annealing import temperatures
+    from vaecourse.exact import frozen_log_px, frozen_vae
+
+    looped = importlib.import_module("chains").looped_ais
+    evaluation = importlib.import_module("evaluation")
+    model = frozen_vae(torch.float32)
+    x = data.load("digits", "test", protocol="fixed").head(1).realise()
+    sizes = torch.linspace(0.5, 0.1, 9)[:, None]
+    torch.manual_seed(0)
+    log_w = looped(model.likelihood.net, x, temperatures("sigmoid", 10), sizes, 100, 3)[:, 0]
+    ours = evaluation.ais(model, x.expand(100, -1), 10, 1, step_sizes=sizes, num_leapfrog=3).log_px
+    truth = frozen_log_px("test")[0]
+    difference = log_w.mean() - ours.mean()
+    assert abs(difference) < 4 * math.sqrt((log_w.var() + ours.var()) / 100)
+    assert abs(log_w.logsumexp(0) - math.log(100) - truth) < 1  # a hundred chains of ten steps
+
+
+def test_quick_run_of_evaluation_writes_its_numbers(tmp_path):
+    script = [sys.executable, ROOT / "benchmarks" / "evaluation.py", "--quick", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert len(result["importance"]["rows"]["vaecourse"]["seconds"]) == result["rounds"] == 2
+    for chains in result["chains"].values():
+        assert min(chains["ratios"]) > 0 and len(chains["rows"]) == 2
+    assert [(row["kind"], row["chunk_size"]) for row in result["memory"]] == [("importance", 500), ("ais", 500)]
+    if sys.platform == "linux":
+        assert all(row["peak_mib"] > 1 for row in result["memory"])

@@ -7,7 +7,7 @@ import torch
 import torch.distributions as td
 from torch import nn
 
-from vaecourse.likelihoods import Bernoulli, Binomial, ContinuousBernoulli, Gaussian, check_support
+from vaecourse.likelihoods import Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian, check_support
 
 F64 = torch.float64
 
@@ -52,6 +52,23 @@ def test_gaussian_scale_is_a_standard_deviation():
 def test_gaussian_learns_its_scale_only_if_asked():
     assert next(name for name, _ in Gaussian(Constant(1.0), learn_scale=True).named_parameters()) == "log_scale"
     assert "log_scale" not in dict(Gaussian(Constant(1.0)).named_parameters())
+
+
+def test_levels_have_logits_of_their_own():
+    """Two pixels of three levels, the first pixel's logits first; probabilities 1/2, 1/3, 1/6 and 1/4, 1/4, 1/2."""
+    net = Constant(*torch.tensor([3.0, 2.0, 1.0, 1.0, 1.0, 2.0]).log().tolist())
+    px_z = CategoricalPixels(net, 3)(torch.zeros(1, 2, dtype=F64))
+    x = torch.tensor([[0.0, 2.0], [2.0, 0.0]], dtype=F64)
+    expected = torch.tensor([1 / 4, 1 / 24], dtype=F64).log()
+    torch.testing.assert_close(px_z.log_prob(x), expected)
+    assert px_z.event_shape == (2,) and px_z.sample((5,)).dtype == F64 and px_z.expand((7,)).sample().shape == (7, 2)
+
+
+def test_levels_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="num_levels must be at least 2, and is 1"):
+        CategoricalPixels(IDENTITY, 1)
+    with pytest.raises(ValueError, match="net must give a multiple of 3 outputs, and gives 4"):
+        CategoricalPixels(IDENTITY, 3)(logits(4))
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.nan])
@@ -105,6 +122,12 @@ IDENTITY = nn.Identity()
 SUPPORTS = {  # px_z of four pixels, a value that is good everywhere, one that is not, and what is said of it
     "Bernoulli": (Bernoulli(IDENTITY)(logits(4)), 1.0, 0.75, "Bernoulli on 0 and 1, .* such as 0.75:"),
     "Binomial": (Binomial(IDENTITY, 16)(logits(4)), 16.0, 17.0, r"Binomial on the integers 0\.\.16, .* such as 17:"),
+    "CategoricalPixels": (
+        CategoricalPixels(IDENTITY, 3)(logits(12)),
+        2.0,
+        3.0,
+        r"Levels on the integers 0\.\.2, .* such as 3:",
+    ),
     "a count that is none": (Binomial(IDENTITY, 16)(logits(4)), 3.0, 3.5, "such as 3.5:"),
     "ContinuousBernoulli": (ContinuousBernoulli(IDENTITY)(logits(4)), 0.5, 1.25, "such as 1.25:"),
     "Gaussian": (Gaussian(IDENTITY)(logits(4)), -7.0, math.inf, "Normal on Real, .* such as inf:"),

@@ -24,7 +24,7 @@ FLOORS = [
     {"estimators"},
     {"inference"},
     {"training"},
-    {"evaluation", "exact", "em"},
+    {"evaluation", "exact", "em", "coding"},
     {"publish"},
 ]
 NEIGHBOURS = {("em", "exact")}  # em leans on the closed forms of the ladder
@@ -85,7 +85,7 @@ import matplotlib.pyplot, seaborn
 style = dict(matplotlib.rcParams)
 import vaecourse, vaecourse.plots, vaecourse.training, vaecourse.evaluation, vaecourse.estimators, vaecourse.em
 import vaecourse.mcmc, vaecourse.inference, vaecourse.distributions, vaecourse.estimators.bench, vaecourse.record
-import vaecourse.exact, vaecourse.posteriors, vaecourse.data
+import vaecourse.exact, vaecourse.posteriors, vaecourse.data, vaecourse.coding
 assert state() == before
 assert dict(matplotlib.rcParams) == style
 """

@@ -122,6 +122,32 @@ class Gaussian(Conditional):
         return td.Independent(td.Normal(full_precision(self.net(c)), self.log_scale.exp(), validate_args=False), 1)
 
 
+class CategoricalPixels(Conditional):
+    r"""Levels without an order, :math:`p(x|z) = \prod_j \mathrm{softmax}(f_j(z))_{x_j}`, for x in {0, ..., K - 1}.
+
+    Each pixel has a free logit for every level, so that its distribution may have two humps, or a spike at 0.
+
+    Args:
+        net: the decoder, from z [..., L] to logits [..., D K], the K of the first pixel first.
+        num_levels: number K of levels of every dimension, 17 for the counts of scikit-learn's digits.
+    """
+
+    def __init__(self, net: nn.Module, num_levels: int):
+        super().__init__()
+        if num_levels < 2:
+            raise ValueError(f"num_levels must be at least 2, and is {num_levels}")
+        self.net = net
+        self.num_levels = num_levels
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution of x, event shape [D], given z of shape [..., L]."""
+        logits = full_precision(self.net(c))
+        if logits.shape[-1] % self.num_levels:
+            raise ValueError(f"net must give a multiple of {self.num_levels} outputs, and gives {logits.shape[-1]}")
+        logits = logits.unflatten(-1, (-1, self.num_levels))
+        return td.Independent(distributions.discrete.Levels(logits), 1)
+
+
 def check_support(px_z: td.Distribution, x: Tensor) -> None:
     """Refuse data that the likelihood gives no density: nats of such a pair mean nothing.
 

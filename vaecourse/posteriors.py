@@ -6,9 +6,9 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Categorical, Conditional, FactorisedBernoulli, full_precision
+from vaecourse.distributions import Affine, Categorical, Conditional, FactorisedBernoulli, full_precision
 
-__all__ = ["Categorical", "DiagonalGaussian", "FactorisedBernoulli", "FullCovarianceGaussian"]
+__all__ = ["Categorical", "DiagonalGaussian", "FactorisedBernoulli", "FullCovarianceGaussian", "Scaled", "StudentT"]
 
 
 class DiagonalGaussian(Conditional):
@@ -24,11 +24,60 @@ class DiagonalGaussian(Conditional):
 
     def forward(self, c: Tensor | None = None) -> td.Independent:
         """The distribution of z, event shape [L], given x of shape [..., D]."""
-        outputs = full_precision(self.net(c))
-        if outputs.shape[-1] % 2:
-            raise ValueError(f"net must give an even number of outputs, L means and L log-scales: {outputs.shape[-1]}")
-        loc, log_scale = outputs.chunk(2, -1)
-        return td.Independent(td.Normal(loc, log_scale.exp(), validate_args=False), 1)
+        loc, scale = _loc_and_scale(self.net(c))
+        return td.Independent(td.Normal(loc, scale, validate_args=False), 1)
+
+
+class StudentT(Conditional):
+    r"""A Student t for each latent, :math:`q(z|x) = \prod_l \mathrm{t}_\nu(z_l; \mu_l(x), \sigma_l(x))`: heavy tails.
+
+    .. math:: \mathrm{t}_\nu(z; \mu, \sigma) \propto \Big(1 + \frac{(z - \mu)^2}{\nu \sigma^2}\Big)^{-(\nu + 1) / 2}
+
+    As a proposal it bounds the importance weights of any posterior with Gaussian tails, whatever its scale: they have
+    every moment. With many latents it costs more than in one, because the tails multiply: at :math:`\nu` = 5 a Gaussian
+    of L latents keeps a share of the samples that falls as :math:`0.96^L`.
+
+    Args:
+        net: the encoder, from x [..., D] to [..., 2L]: the locations, then the logarithms of the scales sigma, as for
+            :class:`DiagonalGaussian`, so that an encoder fitted for one serves the other.
+        df: degrees of freedom nu, above 0. The variance is :math:`\sigma^2 \nu / (\nu - 2)`, and exists above 2.
+    """
+
+    def __init__(self, net: nn.Module, df: float):
+        super().__init__()
+        if not df > 0:
+            raise ValueError(f"df must be above 0, and is {df}")
+        self.net = net
+        self.df = df
+
+    def forward(self, c: Tensor | None = None) -> td.Independent:
+        """The distribution of z, event shape [L], given x of shape [..., D]."""
+        loc, scale = _loc_and_scale(self.net(c))
+        return td.Independent(td.StudentT(self.df, loc, scale, validate_args=False), 1)
+
+
+class Scaled(Conditional):
+    r"""Another posterior about the same centre with its scale multiplied: :math:`z = \mu + f\,(z' - \mu)`, z' from it.
+
+    The tails keep their form, so that a Gaussian with f below 1 is the textbook's bad proposal: where the posterior is
+    N(0, 1), weights of N(0, f^2) have the tail index k = 1 - f^2.
+
+    Args:
+        posterior: a conditional whose distributions have a location and a scale: Gaussian (diagonal or full), Student
+            t, Laplace, :class:`~vaecourse.distributions.Affine`.
+        factor: f, above 0, and finite.
+    """
+
+    def __init__(self, posterior: Conditional, factor: float):
+        super().__init__()
+        if not 0 < factor < float("inf"):
+            raise ValueError(f"factor must be above 0 and finite, and is {factor}")
+        self.posterior = posterior
+        self.factor = factor
+
+    def forward(self, *context: Tensor) -> td.Distribution:
+        """The scaled distribution, of the same kind as the other's, with event shape [L]."""
+        return _scaled(self.posterior(*context), self.factor)
 
 
 class FullCovarianceGaussian(Conditional):
@@ -61,3 +110,28 @@ class FullCovarianceGaussian(Conditional):
         scale_tril = log_diagonal.exp().diag_embed()
         scale_tril[..., self.below[0], self.below[1]] = entries
         return td.MultivariateNormal(loc, scale_tril=scale_tril, validate_args=False)
+
+
+def _loc_and_scale(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Locations and scales, each [..., L], from an encoder's outputs [..., 2L]."""
+    outputs = full_precision(outputs)
+    if outputs.shape[-1] % 2:
+        raise ValueError(f"net must give an even number of outputs, L means and L log-scales: {outputs.shape[-1]}")
+    loc, log_scale = outputs.chunk(2, -1)
+    return loc, log_scale.exp()
+
+
+def _scaled(q: td.Distribution, factor: float) -> td.Distribution:
+    """The same kind of distribution about the same centre with its scale times a factor."""
+    match q:
+        case td.Independent():
+            return td.Independent(_scaled(q.base_dist, factor), q.reinterpreted_batch_ndims)
+        case td.Normal() | td.Laplace():
+            return type(q)(q.loc, factor * q.scale, validate_args=False)
+        case td.StudentT():
+            return td.StudentT(q.df, q.loc, factor * q.scale, validate_args=False)
+        case td.MultivariateNormal():
+            return td.MultivariateNormal(q.loc, scale_tril=factor * q.scale_tril, validate_args=False)
+        case Affine():
+            return Affine(q.base, q.loc, factor * q.scale_tril)
+    raise ValueError(f"posterior must give distributions with a location and a scale, and gives {q}")

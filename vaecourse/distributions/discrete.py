@@ -42,6 +42,25 @@ class OneHotCategorical(td.OneHotCategorical):
         return OneHotCategorical(self.logits.expand(*batch_shape, -1))
 
 
+class Levels(td.Categorical):
+    """``td.Categorical`` for data: its samples are of the logits' dtype, as data are, and its arguments unchecked.
+
+    Args:
+        logits: of the levels 0, ..., K - 1, [..., K].
+    """
+
+    def __init__(self, logits: Tensor):
+        super().__init__(logits=logits, validate_args=False)
+
+    def expand(self, batch_shape: torch.Size, _instance: None = None) -> Levels:
+        """The same distribution for every place of a batch."""
+        return Levels(self.logits.expand(*batch_shape, -1))
+
+    def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+        """Levels, of shape [*sample_shape, ...]."""
+        return super().sample(sample_shape).to(self.logits.dtype)
+
+
 class Categorical(Conditional):
     r"""One of K states, written one-hot: :math:`p(z = e_k|c) = \mathrm{softmax}(a)_k`.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 import torch.distributions as td
 from torch import Tensor
 
@@ -21,6 +24,15 @@ def _kl_independent_multivariate_normal(q: td.Independent, p: td.MultivariateNor
     """KL(q || p) in nats of a diagonal Gaussian from a full one."""
     base = _diagonal_gaussian(q)
     return td.kl_divergence(td.MultivariateNormal(base.loc, scale_tril=base.scale.diag_embed(), validate_args=False), p)
+
+
+@td.register_kl(td.StudentT, td.Normal)
+def _kl_student_t_normal(q: td.StudentT, p: td.Normal) -> Tensor:
+    """KL(q || p) in nats of a Student t from a Gaussian, infinite up to two degrees of freedom."""
+    distance = ((q.loc - p.loc) / p.scale).square()
+    variance = torch.where(q.df > 2, q.scale.square() * q.df / (q.df - 2).clamp(min=0), math.inf)
+    cross_entropy = 0.5 * (math.log(2 * math.pi) + variance / p.scale.square() + distance) + p.scale.log()
+    return cross_entropy - q.entropy()
 
 
 def _diagonal_gaussian(distribution: td.Independent) -> td.Normal:

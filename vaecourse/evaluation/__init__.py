@@ -1,20 +1,31 @@
 """Evaluation: what a trained model is worth on data it has not seen, in nats."""
 
 from vaecourse.evaluation.active_units import ActiveUnits, active_units
+from vaecourse.evaluation.adaptation import PathAdaptation, adapt_path
+from vaecourse.evaluation.ais import ais
 from vaecourse.evaluation.averages import mean_and_se, mean_bound
-from vaecourse.evaluation.importance import ImportanceEstimate, importance_log_likelihood
+from vaecourse.evaluation.bidirectional import Sandwich, bidirectional
+from vaecourse.evaluation.estimate import LogLikelihood
+from vaecourse.evaluation.importance import importance_log_likelihood
 from vaecourse.evaluation.ledger import GapLedger, gap_ledger
+from vaecourse.evaluation.pareto import pareto_khat
 from vaecourse.evaluation.surgery import Surgery, elbo_surgery
 
 __all__ = [
     "ActiveUnits",
     "GapLedger",
-    "ImportanceEstimate",
+    "LogLikelihood",
+    "PathAdaptation",
+    "Sandwich",
     "Surgery",
     "active_units",
+    "adapt_path",
+    "ais",
+    "bidirectional",
     "elbo_surgery",
     "gap_ledger",
     "importance_log_likelihood",
     "mean_and_se",
     "mean_bound",
+    "pareto_khat",
 ]

@@ -63,10 +63,12 @@ def with_gradient(log_density: LogDensity, position: Tensor, differentiable: boo
         live = position if differentiable and position.requires_grad else position.detach().requires_grad_()
         value = log_density(live)
         _check_density(value, live)
-        if not value.requires_grad:
-            raise ValueError("log_density must be differentiable in its argument, and gave a tensor without a graph")
-        # Chains do not meet, so the gradient of the sum keeps them apart.
-        (gradient,) = torch.autograd.grad(value.sum(), live, create_graph=differentiable)
+        gradient = None
+        if value.requires_grad:
+            # Chains do not meet, so the gradient of the sum keeps them apart.
+            (gradient,) = torch.autograd.grad(value.sum(), live, create_graph=differentiable, allow_unused=True)
+        if gradient is None:
+            raise ValueError("log_density must be differentiable in its argument, and its graph does not lead there")
     return State(position, value, gradient) if differentiable else State(position.detach(), value.detach(), gradient)
 
 

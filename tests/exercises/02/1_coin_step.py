@@ -7,6 +7,12 @@ def coin_step(theta, heads, tails, seen):
     return sum(of_a, Fraction(0)) / (len(of_a) + seen)
 
 
+# %% right: uphill, by equation (2.7)
+def coin_step(theta, heads, tails, seen):
+    slope = heads * Fraction(2) / (1 + 2 * theta) - tails / (2 - theta) - seen / (1 - theta)
+    return theta + theta * (1 - theta) * slope / (heads + tails + seen)
+
+
 # %% wrong: decimal numbers
 # says: an exact Fraction is wanted
 def coin_step(theta, heads, tails, seen):

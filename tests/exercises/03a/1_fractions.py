@@ -6,6 +6,20 @@ def transition_matrix(joint, proposal):
     return [[T[i][j] if i != j else 1 - sum(T[i]) for j in states] for i in states]
 
 
+# %% right: what is not accepted is sent back, proposal by proposal
+def transition_matrix(joint, proposal):
+    rows = []
+    for here, chances in zip(joint, proposal):
+        i, row = len(rows), list(chances)
+        for j, chance in enumerate(chances):
+            back = joint[j] * proposal[j][i]
+            refused = max(Fraction(0), chance - back / here)
+            row[j] -= refused
+            row[i] += refused
+        rows.append(tuple(row))
+    return tuple(rows)
+
+
 # %% wrong: no return
 # says: K rows of K Fractions
 def transition_matrix(joint, proposal):

@@ -9,6 +9,19 @@ def accepts(transition):
     return bool(ks_2samp(z.flatten(), gumbel.sample((40_000,))).pvalue > 1e-6)
 
 
+# %% right: probabilities of a lopsided mixture, in float32
+def accepts(transition):
+    normals = td.Normal(torch.tensor([-1.0, 1.5]), torch.tensor([0.5, 1.0]))
+    mixture = td.MixtureSameFamily(td.Categorical(torch.tensor([0.7, 0.3])), normals)
+    z = mixture.sample((100_000, 1))
+    for _ in range(5):
+        z = transition(lambda z: mixture.log_prob(z).squeeze(-1), z, 1.0)
+    thresholds = torch.linspace(-1.8, 2.5, 9)
+    chance = mixture.cdf(thresholds)
+    error = (z <= thresholds).float().mean(0) - chance
+    return bool((error.abs() < 5 * (chance * (1 - chance) / len(z)).sqrt()).all())
+
+
 # %% wrong: starts at zero
 # says: refuses a right sampler
 def accepts(transition):

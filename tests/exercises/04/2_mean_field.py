@@ -5,6 +5,12 @@ def mean_field(rho):
     return 1 / precision[0, 0], covariance[0, 0], -covariance.logdet() / 2
 
 
+# %% right: from the eigenvalues 1 + rho and 1 - rho
+def mean_field(rho):
+    harmonic_mean = 2 / (1 / (1 + rho) + 1 / (1 - rho))
+    return harmonic_mean, ((1 + rho) + (1 - rho)) / 2, -(math.log1p(rho) + math.log1p(-rho)) / 2
+
+
 # %% wrong: only one number
 # says: return three numbers
 def mean_field(rho):

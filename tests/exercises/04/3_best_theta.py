@@ -27,7 +27,7 @@ def best_theta(second_moment, sigma, num_causes):
 
 
 # %% wrong: the gain of the sum
-# says: this is theta times the root of m
+# says: this is theta times the root of M
 def best_theta(second_moment, sigma, num_causes):
     m = num_causes
     v = second_moment * (1 + math.sqrt(1 + 4 * m * (m - 1) * sigma**2 / second_moment)) / (2 * m)
@@ -35,7 +35,7 @@ def best_theta(second_moment, sigma, num_causes):
 
 
 # %% wrong: v taken for theta^2 + sigma^2
-# says: this is theta times the root of m
+# says: this is theta times the root of M
 def best_theta(second_moment, sigma, num_causes):
     m = num_causes
     v = (second_moment + math.sqrt(second_moment**2 + 4 * m * (m - 1) * second_moment * sigma**2)) / (2 * m)

@@ -8,6 +8,16 @@ def accepts(implementation):
     return bool((error.abs() < 5 * se).all())
 
 
+# %% right: against the evidence less the divergence from the posterior
+def accepts(implementation):
+    model = exact.linear_gaussian(torch.randn(5, 3).double(), torch.randn(5).double(), scale=0.7)
+    data_x = model.sample(4)
+    q = td.Independent(td.Normal(0.5 * torch.randn(4, 3).double(), torch.full((4, 3), 0.4).double()), 1)
+    target = exact.linear_gaussian_marginal(model).log_prob(data_x) - td.kl_divergence(q, model.posterior(data_x))
+    errors = torch.stack([implementation(model, data_x, q) for _ in range(300)]) - target
+    return (errors.mean(0).abs() < 5 * errors.std(0) / math.sqrt(300)).all().item()
+
+
 # %% wrong: a tensor
 # says: return True or False
 def accepts(implementation):
