@@ -10,7 +10,6 @@ it: logits here, probabilities there. What comes back is held against what was g
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import statistics
 import time
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from common import FOLDER, circumstances, natural
 from presentation import spread, write
 from tqdm import tqdm
-from training import circumstances
 
 from vaecourse.coding import BernoulliCodec, BitsBack, Stack, code_length
 from vaecourse.likelihoods import Bernoulli
@@ -30,7 +29,6 @@ from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
 
-FOLDER = Path(__file__).parent
 PRECISION = 24
 NUM_PIXELS, HIDDEN, NUM_LATENTS = 784, 400, 50
 RIVAL = "constriction"
@@ -141,30 +139,16 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def version(name: str) -> str | None:
-    """Of an installed library."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def natural(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, and is {text}")
-    return int(text)
-
-
 def parse(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Time the coder, on the CPU.")
     parser.add_argument("--out", type=Path, default=FOLDER / "results", help="folder of coding.json")
     parser.add_argument("--images", type=natural, default=10_000, help="images of the set (10000)")
     parser.add_argument("--rounds", type=natural, default=5, help="turns of every contender (5)")
+    parser.add_argument("--threads", type=natural, help="threads of PyTorch (its own choice)")
     parser.add_argument("--quick", action="store_true", help="few images: to see that it runs")
     arguments = parser.parse_args(given)
-    arguments.epochs, arguments.symbol_images = None, 2000
+    arguments.symbol_images = 2000
     if arguments.quick:
         arguments.images, arguments.rounds, arguments.symbol_images = min(arguments.images, 60), 2, 60
     return arguments
@@ -173,14 +157,15 @@ def parse(given: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure, print, and write when all is measured."""
     arguments = parse()
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
     number = arguments.symbol_images
     contenders = {f"vaecourse, {lanes} lanes": partial(course, number, lanes) for lanes in (20, 100, 1000)}
     contenders = {"vaecourse, 1 lane": partial(course, max(1, number // 20), 1)} | contenders
     contenders[RIVAL] = partial(library, number)
     lanes = [lanes for lanes in (100, 500) if lanes <= arguments.images] or [arguments.images]
-    result = circumstances(arguments)
-    del result["batch_size"], result["epochs_per_round"]
-    result["versions"] = {name: result["versions"].get(name) or version(name) for name in VERSIONS}
+    result = circumstances() | {"rounds": arguments.rounds}
+    result["versions"] = {name: result["versions"][name] for name in VERSIONS}
     with tqdm(total=arguments.rounds * len(contenders) + len(lanes), unit="run") as bar:
         result["symbols"] = measure_symbols(contenders, arguments.rounds, bar)
         result["sets"] = []

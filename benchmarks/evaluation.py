@@ -8,7 +8,6 @@ Contenders take turns in rounds; the first round is warm-up. benchmarks/README.m
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from chains import looped_ais
 from common import FOLDER, circumstances, natural, peak_memory
 from contenders import HIDDEN, LATENT_DIM, UnavailableError, course_model, pythae_model
-from presentation import write
+from presentation import spread, write
 from torch import Tensor
 from tqdm import tqdm
 
@@ -110,24 +109,20 @@ def table(result: dict) -> str:
     lines = ["", f"{result['date']}; {result['cpu']}, threads: {result['threads']}; {result['data']}", ""]
     lines.append(f"{'log p(x) by ' + str(importance['num_samples']) + ' importance samples':44}data/s")
     for name, row in importance["rows"].items():
-        lines.append(f"  {name:42}{_spread([importance['num_data'] / s for s in row['seconds']])}")
+        lines.append(f"  {name:42}{spread([importance['num_data'] / s for s in row['seconds']], '.1f')}")
     for name, ratios in importance["ratios"].items():
-        lines.append(f"  {'ratio to ' + name:42}{_spread(ratios)}")
+        lines.append(f"  {'ratio to ' + name:42}{spread(ratios, '.1f')}")
     if len(importance["rows"]) == 1:
         lines.append("  pythae is not installed")
     for network, chains in result["chains"].items():
         lines += ["", f"{'AIS of ' + str(chains['num_steps']) + ' steps, ' + network:44}chains/s"]
-        lines += [f"  {name:42}{_spread(row['chains_per_second'])}" for name, row in chains["rows"].items()]
-        lines += [f"  {'ratio':42}{_spread(chains['ratios'])}"]
+        lines += [f"  {name:42}{spread(row['chains_per_second'], '.1f')}" for name, row in chains["rows"].items()]
+        lines += [f"  {'ratio':42}{spread(chains['ratios'], '.1f')}"]
     lines += ["", f"{'peak memory':44}MiB"]
     for row in result["memory"]:
         name = f"{row['kind']}, chunk_size {row['chunk_size']}"
         lines.append(f"  {name:42}{'-' if row['peak_mib'] is None else round(row['peak_mib'])}")
     return "\n".join(lines)
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.1f} [{min(values):.1f}, {max(values):.1f}]"
 
 
 def parse(given: list[str] | None = None) -> argparse.Namespace:

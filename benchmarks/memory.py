@@ -4,7 +4,7 @@
 
 The peak of resident memory is that of the operating system, which counts everything, but only ever for a whole process:
 hence a fresh one for each number of samples. What the first steps load (libraries, threads' buffers, optimiser) is
-brought in by a training on one image before. The C library is told to give freed memory back at once (see training.py),
+brought in by a training on one image before. The C library is told to give freed memory back at once (see common.py),
 or else the holes between chunks would count. Linux only, where the peak can be set back.
 """
 

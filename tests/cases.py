@@ -1,12 +1,14 @@
 """What several tests need: small models whose answers are known, every slot of the package, and z-scores."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
+from vaecourse import mcmc
 from vaecourse.distributions import Categorical, Chain, Conditional, FactorisedBernoulli, Given
 from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComponents
 from vaecourse.em.ppca import ProbabilisticPCA
@@ -14,7 +16,7 @@ from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.exact.targets import Measurement
 from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.inference import PerDatum
-from vaecourse.likelihoods import Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
+from vaecourse.likelihoods import Autoregressive, Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Scaled, StudentT
@@ -73,6 +75,7 @@ def slots() -> dict[str, Slot]:
         "ContinuousBernoulli": (seeded(lambda: ContinuousBernoulli(MLP(2, (4,), 2))), 3 * c, "unit"),
         "Binomial": (seeded(lambda: Binomial(MLP(2, (4,), 2), 16)), c, "counts 16"),
         "CategoricalPixels": (seeded(lambda: CategoricalPixels(MLP(2, (4,), 2 * 5), 5)), 3 * c, "counts 4"),
+        "Autoregressive": (seeded(lambda: Autoregressive(_Raster(), Bernoulli, 2)), c, "counts 1"),
         "Gaussian": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 0.7)), c, "real"),
         "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
@@ -95,6 +98,17 @@ def slots() -> dict[str, Slot]:
         "pPCA likelihood": (seeded(_ppca).likelihood, c[:, :1], "real"),
     }
     return {name: Slot(conditional.double(), context, kind) for name, (conditional, context, kind) in made.items()}
+
+
+class _Raster(nn.Module):
+    """Logits of two pixels from z, and of the second from the first as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_z, self.of_first = nn.Linear(2, 2), nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        return self.of_z(z) + nn.functional.pad(self.of_first * x[..., :1], (1, 0))
 
 
 def _chain():
@@ -214,3 +228,18 @@ __all__ += ["z_scores"]
 # no GPU, and torch's Student t checks its degrees of freedom whatever it is told.
 SLOTS_THAT_READ = {"GaussianComponents", "BayesRule", "StudentT"}
 __all__ += ["SLOTS_THAT_READ"]
+
+
+def unadjusted(make_kernel: Callable[..., mcmc.Kernel]) -> Callable[..., mcmc.Kernel]:
+    """A kernel maker that accepts whatever is proposed, and so keeps no density."""
+
+    def make(log_density, step_size):
+        right = make_kernel(log_density, step_size)
+
+        def step(state, generator=None):
+            _, info = right.step(state, generator)
+            return right.init(info.proposal), info
+
+        return mcmc.Kernel(right.init, step)
+
+    return make

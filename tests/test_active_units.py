@@ -66,13 +66,17 @@ def test_weights_that_are_no_numbers_are_named():
     with torch.no_grad():
         model.posterior.net.layers[0].weight[0, 0] = torch.nan
     message = (
-        r"mean of q\(z\|x\) is nan at datum 0, because the weights posterior.net.layers.0.weight are not all finite"
+        r"q\(z\|x\) has parameters that are not a number, because the weights posterior.net.layers.0.weight are not all"
     )
     with pytest.raises(ValueError, match=message):
         active_units(model, x)
     model = neural_model()
+    with torch.no_grad():
+        model.posterior.net.layers[-1].bias[1] = torch.nan  # of the log-scale: the means are finite
+    with pytest.raises(ValueError, match=r"q\(z\|x\) has parameters that are not a number, because"):
+        active_units(model, x)
+    model = neural_model()
     model.posterior.net = nn.Sequential(model.posterior.net, Inverse())
-    x[2] = 0.0
     with pytest.raises(ValueError, match="is inf at datum 2, although all weights are finite"):
         active_units(model, x)
 
@@ -81,7 +85,7 @@ class Inverse(nn.Module):
     """A layer that breaks at the third datum."""
 
     def forward(self, outputs):
-        return outputs / torch.tensor([1.0, 1.0, 0.0, 1.0], dtype=F64)[:, None].abs() if len(outputs) == 4 else outputs
+        return outputs.abs() / torch.tensor([1.0, 1.0, 0.0, 1.0], dtype=F64)[:, None]
 
 
 @pytest.mark.parametrize(

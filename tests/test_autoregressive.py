@@ -64,6 +64,7 @@ def test_batches_of_samples_and_data(z):
     assert_close(both[1, 2], likelihood(2 * z[2]).log_prob(x[2]))
     expanded = likelihood(z[0]).expand((5,))
     assert expanded.batch_shape == (5,) and expanded.sample().shape == (5, D)
+    assert_close(likelihood(z[0]).expand((16,)).log_prob(BITS), likelihood(z[0]).log_prob(BITS))
 
 
 def test_without_a_context():
@@ -72,6 +73,16 @@ def test_without_a_context():
     assert_close(px.log_prob(BITS).logsumexp(0).item(), 0.0, rtol=0, atol=1e-14)
     with pytest.raises(ValueError, match="has no batch to expand"):
         px.expand((2,))
+
+
+def test_without_a_context_and_without_parameters():
+    class Cumulative(nn.Module):
+        def forward(self, x):
+            return nn.functional.pad(x.cumsum(-1)[..., :-1], (1, 0)) - 1
+
+    px = Autoregressive(Cumulative(), Bernoulli, D)()
+    assert px.sample((7,)).shape == (7, D)
+    assert_close(px.log_prob(BITS).logsumexp(0).item(), 0.0, rtol=0, atol=1e-14)
 
 
 def test_held_constant(z):

@@ -13,6 +13,7 @@ from torch import nn
 
 from vaecourse import data
 from vaecourse.coding import BitsBack, Stack, code_length
+from vaecourse.coding.stream import unpack
 from vaecourse.estimators import analytic_kl
 from vaecourse.exact import frozen_vae, gaussian_bound
 from vaecourse.likelihoods import Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
@@ -55,6 +56,7 @@ def test_images_come_back(name, lanes):
     codec = BitsBack(model)
     stream = codec.encode(x, lanes, seed=5)
     assert torch.equal(codec.decode(stream), x) and codec.decode(stream).dtype == torch.get_default_dtype()
+    assert unpack(stream)[0].num_lanes == (lanes or 1 + len(x) // 100)
     assert code_length(stream).num_images == len(x) and code_length(stream).file_bytes == len(stream)
 
 
@@ -205,6 +207,10 @@ def gaussian(likelihood, prior=None, posterior=None):
         ),
         (LatentVariableModel(StandardNormal(2), Bernoulli(nn.Linear(2, 6))), "and this is None"),
         (gaussian(Bernoulli(MLP(2, (3,), 6, nn.Softplus))), "must be made of .*; it has a Softplus"),
+        (
+            LatentVariableModel(StandardNormal(2), Bernoulli(nn.Linear(2, 6)), DiagonalGaussian(nn.Linear(6, 6))),
+            "the posterior must have the 2 latents of the prior, and has 3",
+        ),
     ],
 )
 def test_models_that_cannot_be_coded_are_refused(model, sentence):

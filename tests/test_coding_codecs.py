@@ -39,7 +39,7 @@ def test_exact_functions(name, reference, points, tolerance):
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
-@given(st.lists(st.integers(0, 2**31), min_size=1, max_size=300).filter(any), st.integers(9, 28))
+@given(st.lists(st.integers(0, 2**31), min_size=1, max_size=300).filter(any), st.integers(9, 23))
 def test_frequencies_fill_the_range_and_leave_nobody_out(weights, precision):
     below = cumulative_frequencies(np.array(weights, np.int64), precision)
     frequency = np.diff(below)
@@ -115,6 +115,14 @@ def test_the_quick_way_of_binary_pixels_is_the_general_one():
 
 
 # ------------------------------------------------------------------------------------------------ latents
+
+
+@pytest.mark.parametrize(("num_levels", "precision"), [(17, 24), (17, 28), (256, 25), (257, 24), (4096, 28)])
+def test_uniform_levels_fill_the_range(num_levels, precision):
+    """Where the weights' sum is largest: it must not pass what an int64 holds."""
+    below = CategoricalCodec(num_levels, precision).cumulative(np.zeros((1, num_levels)), 0)
+    assert below[0, -1] == 1 << precision and np.diff(below).min() >= 1
+    np.testing.assert_allclose(np.diff(below[0]) * num_levels / 2**precision, 1, atol=2 * num_levels / 2**precision)
 
 
 CELLS = [GaussianCells(1, 8), GaussianCells(6, 16), GaussianCells(12, 24)]

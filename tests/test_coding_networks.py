@@ -118,5 +118,27 @@ def test_sums_that_float64_may_round_are_refused():
                 IntegerNetwork(net, 1.0)
         else:
             assert np.isfinite(IntegerNetwork(net, 1.0)(np.full((1, 2), UNIT))).all()
-    with pytest.raises(ValueError, match=r"sums in .* may reach"):
-        IntegerNetwork(nn.Linear(4, 4), 2.0**45)
+
+
+def ones(num_inputs, bias=0.0):
+    layer = nn.Linear(num_inputs, 1)
+    nn.init.ones_(layer.weight)
+    nn.init.constant_(layer.bias, bias)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("net", "largest"),
+    [
+        (ones(1), 2**28),
+        (ones(4), 2**26),
+        (ones(1, 1.0), 2**28 - 1),
+        (Rescale(0.0, 1.0), 2**28),
+        (Rescale(1.0, 1.0), 2**28 - 1),
+    ],
+)
+def test_sums_are_refused_from_2_to_the_52_on(net, largest):
+    """In units of 2^-24: weights of 1, which are 2^12, times inputs in units of 2^-12, and the bias."""
+    IntegerNetwork(net, largest - 1)
+    with pytest.raises(ValueError, match=r"sums in .* may reach 4\.5e\+15"):
+        IntegerNetwork(net, largest)

@@ -61,6 +61,7 @@ def test_levels_have_logits_of_their_own():
     x = torch.tensor([[0.0, 2.0], [2.0, 0.0]], dtype=F64)
     expected = torch.tensor([1 / 4, 1 / 24], dtype=F64).log()
     torch.testing.assert_close(px_z.log_prob(x), expected)
+    torch.testing.assert_close(px_z.mean, torch.tensor([[1 / 3 + 2 / 6, 1 / 4 + 2 / 2]], dtype=F64))
     assert px_z.event_shape == (2,) and px_z.sample((5,)).dtype == F64 and px_z.expand((7,)).sample().shape == (7, 2)
 
 

@@ -119,8 +119,9 @@ def test_scaled_is_the_density_of_the_scaled_variable(name):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: StudentT(nn.Identity(), 0.0), r"df must be above 0, and is 0\.0"),
-        (lambda: StudentT(nn.Identity(), math.nan), "df must be above 0, and is nan"),
+        (lambda: StudentT(nn.Identity(), 0.0), r"df must be above 0 and finite, and is 0\.0"),
+        (lambda: StudentT(nn.Identity(), math.nan), "df must be above 0 and finite, and is nan"),
+        (lambda: StudentT(nn.Identity(), math.inf), "df must be above 0 and finite, and is inf"),
         (lambda: Scaled(DiagonalGaussian(nn.Identity()), 0.0), r"factor must be above 0 and finite, and is 0\.0"),
         (lambda: Scaled(DiagonalGaussian(nn.Identity()), math.inf), "factor must be above 0 and finite, and is inf"),
         (lambda: StudentT(nn.Identity(), 3.0)(torch.zeros(1, 5)), "even number of outputs"),

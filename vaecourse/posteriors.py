@@ -45,8 +45,8 @@ class StudentT(Conditional):
 
     def __init__(self, net: nn.Module, df: float):
         super().__init__()
-        if not df > 0:
-            raise ValueError(f"df must be above 0, and is {df}")
+        if not 0 < df < float("inf"):
+            raise ValueError(f"df must be above 0 and finite, and is {df}")
         self.net = net
         self.df = df
 

@@ -84,6 +84,11 @@ class BitsBack:
         self.num_latents = len(model.prior.loc)
         with torch.no_grad():
             self._px_z = model.likelihood(model.prior.loc[None])
+            q = model.posterior(model.prior.loc.new_zeros(1, *self._px_z.event_shape))
+        if q.event_shape[0] != self.num_latents:
+            raise ValueError(
+                f"the posterior must have the {self.num_latents} latents of the prior, and has {q.event_shape[0]}"
+            )
         self.num_pixels = self._px_z.event_shape[0]
         self.pixels: PixelCodec = _PIXELS[type(model.likelihood)](model.likelihood, precision)
         self.latents = GaussianCells(num_cell_bits, precision)

@@ -37,7 +37,9 @@ def integers(values: Tensor | np.ndarray | float, fraction: int = FRACTION) -> n
 
 
 class IntegerNetwork:
-    """The integer version of an ``MLP``: its outputs are the original's up to about 2^-12, and always the same.
+    """The integer version of an ``MLP``: its outputs are always the same, and near the original's.
+
+    Weights and activations are rounded to 2^-12, which in layers of hundreds of units adds up to some 2^-9.
 
     Args:
         net: made of ``MLP``, ``Rescale``, ``nn.Sequential``, ``nn.Linear``, and the activations ``nn.Tanh``,

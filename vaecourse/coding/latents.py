@@ -50,7 +50,7 @@ class GaussianCells:
         self.edges = np.concatenate([[-np.inf], quantiles[1::2], [np.inf]])
         table = np.rint(normal_cdf(np.arange(-END * GRID, END * GRID + 1) / GRID) * ONE)
         table[0], table[-1] = 0, ONE
-        self.table = np.append(np.maximum.accumulate(table), ONE)  # once more, to look one point ahead
+        self.table = np.append(table, ONE)  # once more, to look one point ahead
         log_scales = np.arange(-LARGEST_LOG_SCALE * UNIT, LARGEST_LOG_SCALE * UNIT + 1) / UNIT
         self.inverse_scales = exp(-log_scales)
 

@@ -16,7 +16,7 @@ from vaecourse.coding.ans import Stack
 from vaecourse.coding.exact_functions import exp, sigmoid
 from vaecourse.coding.integer_network import FRACTION
 
-GRID = 8  # logits are rounded to 2^-8, which costs at most 1e-6 bits a pixel
+GRID = 8  # logits are rounded to 2^-8, which costs at most 1e-6 bits a binary pixel, n times that for n trials
 LIMIT = 20 << GRID  # and cut at -20 and 20, beyond any frequency
 
 
@@ -24,7 +24,7 @@ def cumulative_frequencies(weights: np.ndarray, precision: int) -> np.ndarray:
     """Where each symbol's interval in [0, 2^r) begins, and at the end 2^r: in proportion to the weights, none empty.
 
     Args:
-        weights: integers [..., K] from 0 to 2^31, not all zero.
+        weights: integers [..., K] from 0, not all zero; their sum times 2^r must stay below 2^63.
         precision: r; 2^r must be above K.
 
     Returns:
@@ -140,7 +140,8 @@ class CategoricalCodec(PixelCodec):
 
     def __init__(self, num_levels: int, precision: int):
         super().__init__(num_levels - 1, precision)
-        self.table = np.floor(exp(-np.arange(LIMIT + 1) / (1 << GRID)) * (1 << 31)).astype(np.int64)
+        digits = min(31, 63 - precision - (num_levels - 1).bit_length())  # K of them, times 2^r, stay below 2^63
+        self.table = np.floor(exp(-np.arange(LIMIT + 1) / (1 << GRID)) * (1 << digits)).astype(np.int64)
 
     def cumulative(self, outputs: np.ndarray, pixel: int) -> np.ndarray:
         """[B, K + 1]."""

@@ -94,5 +94,5 @@ def code_length(stream: bytes) -> CodeLength:
         ValueError: as for :func:`unpack`.
     """
     header, stack = unpack(stream)
-    initial = Stack.of_random_bits(header.num_lanes, header.seed).num_bits + 32 * header.num_clean_words
+    initial = header.clean_stack().num_bits
     return CodeLength(header.num_images, stack.num_bits - initial, initial, len(stream))

@@ -64,5 +64,8 @@ class Autoregression(td.Distribution):
         return self.of_each(x) if self.context is None else self.of_each(x, self.context)
 
     def _zeros(self, shape: tuple[int, ...]) -> Tensor:
-        like = next(self.of_each.parameters()) if self.context is None else self.context
+        if self.context is None:  # then it is as the first parameter is, if there is one
+            like = next(self.of_each.parameters(), torch.empty(0))
+        else:
+            like = self.context
         return like.new_zeros(*shape, *self.event_shape)

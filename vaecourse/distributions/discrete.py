@@ -56,6 +56,11 @@ class Levels(td.Categorical):
         """The same distribution for every place of a batch."""
         return Levels(self.logits.expand(*batch_shape, -1))
 
+    @property
+    def mean(self) -> Tensor:
+        """The mean of the levels as numbers, [...]."""
+        return self.probs @ torch.arange(self.probs.shape[-1], dtype=self.probs.dtype, device=self.probs.device)
+
     def sample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
         """Levels, of shape [*sample_shape, ...]."""
         return super().sample(sample_shape).to(self.logits.dtype)

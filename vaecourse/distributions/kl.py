@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 import torch.distributions as td
 from torch import Tensor
 
@@ -30,7 +29,7 @@ def _kl_independent_multivariate_normal(q: td.Independent, p: td.MultivariateNor
 def _kl_student_t_normal(q: td.StudentT, p: td.Normal) -> Tensor:
     """KL(q || p) in nats of a Student t from a Gaussian, infinite up to two degrees of freedom."""
     distance = ((q.loc - p.loc) / p.scale).square()
-    variance = torch.where(q.df > 2, q.scale.square() * q.df / (q.df - 2).clamp(min=0), math.inf)
+    variance = q.scale.square() * q.df / (q.df - 2).clamp(min=0)
     cross_entropy = 0.5 * (math.log(2 * math.pi) + variance / p.scale.square() + distance) + p.scale.log()
     return cross_entropy - q.entropy()
 

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from vaecourse.distributions import kl_per_latent
-from vaecourse.evaluation.finite import check_finite
-from vaecourse.likelihoods import check_support
+from vaecourse.evaluation.refusals import check_finite, check_parameters, checked_prior
 from vaecourse.model import LatentVariableModel
-from vaecourse.randomness import seeded
 
 
 class ActiveUnits(NamedTuple):
@@ -20,7 +18,7 @@ class ActiveUnits(NamedTuple):
 
     variance: Tensor  # [L], of the posterior mean over data, in squared units of z
     active: Tensor  # [L], bool: variance above the threshold
-    rate: Tensor  # [L], nats: the KL of each latent averaged over data; NaN where latents are not independent
+    rate: Tensor  # [L], nats: the KL of each latent averaged over data; NaN where kl_per_latent has none
 
     @property
     def number(self) -> int:
@@ -67,12 +65,12 @@ def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01,
         raise ValueError(f"batch_size must be at least 1, and is {batch_size}")
     if len(x) < 2:
         raise ValueError(f"x must hold at least two data, or nothing varies; got {list(x.shape)}")
-    pz = model.prior()
-    with seeded(0, x.device):  # the check's own noise
-        check_support(model.likelihood(pz.sample((1,))), x)
+    pz = checked_prior(model, x)
+    check_parameters(pz, "p(z)", model)
     means, rates = [], []
     for part in x.split(batch_size):
         q = model.qz_x(part)
+        check_parameters(q, "q(z|x)", model)
         try:
             mean = q.mean
         except NotImplementedError:

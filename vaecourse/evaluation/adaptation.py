@@ -15,10 +15,10 @@ from vaecourse.evaluation.annealing import (
     Schedule,
     Start,
     Tempered,
-    checked_prior,
     hmc_kernels,
     temperatures,
 )
+from vaecourse.evaluation.refusals import checked_prior
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import key, seeded
 
@@ -105,8 +105,8 @@ def adapt_path(
         seeded(key(seed, "step sizes"), x.device),
         tqdm(total=len(parts) * len(inner), disable=not progress, unit="temperature", leave=False) as bar,
     ):
-        for part in parts:
-            path = Path(model, part, start, pz)
+        for first, part in zip(range(0, len(x), len(parts[0])), parts):
+            path = Path(model, part, start, pz, first)
             found.append(_adapt(path, inner, make_kernel, target_acceptance, min(CHAINS, chunk_size), bar))
     step_sizes, acceptance, costs = zip(*found)
     return PathAdaptation(torch.cat(step_sizes, 1), torch.cat(acceptance, 1), max(costs))

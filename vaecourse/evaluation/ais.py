@@ -16,11 +16,11 @@ from vaecourse.evaluation.annealing import (
     Schedule,
     Start,
     anneal,
-    checked_prior,
     hmc_kernels,
     temperatures,
 )
 from vaecourse.evaluation.estimate import LogLikelihood, from_log_weights
+from vaecourse.evaluation.refusals import checked_prior
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import key, seeded
 
@@ -94,7 +94,7 @@ def ais(
         >>> bool((estimate.log_px - linear_gaussian_marginal(model).log_prob(x)).abs() < 0.1)
         True
     """
-    run = Run.of(
+    run = Run(
         model,
         x,
         num_steps=num_steps,
@@ -107,62 +107,50 @@ def ais(
         seed=seed,
         chunk_size=chunk_size,
         progress=progress,
-    )
+    ).prepared()
     return run.estimate(*run.forward(num_chains))
 
 
 class Run(NamedTuple):
-    """All that chains along a path are told, with step sizes found: for forward and for reverse chains alike."""
+    """What :func:`ais` was told; once :meth:`prepared`, forward and reverse chains alike can be run."""
 
     model: LatentVariableModel
     x: Tensor
-    start: Start
-    pz: td.Distribution
-    betas: Tensor  # [T + 1]
-    step_sizes: Tensor  # [T - 1, B]
-    make_kernel: MakeKernel
-    seed: int
-    chunk_size: int
-    progress: bool
-    cost: int  # of the adaptation
+    num_steps: int = 100
+    start: Start = "prior"
+    schedule: Schedule = "sigmoid"  # prepared: [T + 1]
+    num_leapfrog: int = 10
+    make_kernel: MakeKernel | None = None
+    step_sizes: Tensor | float | None = None  # prepared: [T - 1, B]
+    target_acceptance: float = 0.8
+    seed: int = 0
+    chunk_size: int = 2000
+    progress: bool = False
+    pz: td.Distribution | None = None
+    cost: int = 0  # of the adaptation
 
-    @classmethod
-    def of(
-        cls,
-        model: LatentVariableModel,
-        x: Tensor,
-        *,
-        num_steps: int,
-        start: Start = "prior",
-        schedule: Schedule = "sigmoid",
-        num_leapfrog: int = 10,
-        make_kernel: MakeKernel | None = None,
-        step_sizes: Tensor | float | None = None,
-        target_acceptance: float = 0.8,
-        seed: int = 0,
-        chunk_size: int = 2000,
-        progress: bool = False,
-    ) -> Run:
-        """The run of the arguments of :func:`ais`."""
-        if chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1, and is {chunk_size}")
-        betas, pz, cost = temperatures(schedule, num_steps), checked_prior(model, x), 0
+    def prepared(self) -> Run:
+        """The same with everything found that was left open: temperatures, prior, kernels and their step sizes."""
+        if self.chunk_size < 1:
+            raise ValueError(f"chunk_size must be at least 1, and is {self.chunk_size}")
+        betas, pz = temperatures(self.schedule, self.num_steps), checked_prior(self.model, self.x)
+        make_kernel, step_sizes, cost = self.make_kernel, self.step_sizes, 0
         if len(betas) > 2:
-            make_kernel = make_kernel or hmc_kernels(pz, num_leapfrog)
+            make_kernel = make_kernel or hmc_kernels(pz, self.num_leapfrog)
         if step_sizes is None:
             step_sizes, _, cost = adapt_path(
-                model,
-                x,
-                start=start,
+                self.model,
+                self.x,
+                start=self.start,
                 schedule=betas,
                 make_kernel=make_kernel,
-                target_acceptance=target_acceptance,
-                seed=seed,
-                chunk_size=chunk_size,
-                progress=progress,
+                target_acceptance=self.target_acceptance,
+                seed=self.seed,
+                chunk_size=self.chunk_size,
+                progress=self.progress,
             )
-        step_sizes = _one_each(step_sizes, len(betas) - 2, len(x))
-        return cls(model, x, start, pz, betas, step_sizes, make_kernel, seed, chunk_size, progress, cost)
+        step_sizes = _one_each(step_sizes, len(betas) - 2, len(self.x))
+        return self._replace(schedule=betas, make_kernel=make_kernel, step_sizes=step_sizes, pz=pz, cost=cost)
 
     def forward(self, num_chains: int) -> tuple[Tensor, int]:
         """Log-weights of chains from q0, [S, B], and what each chain cost."""
@@ -182,20 +170,20 @@ class Run(NamedTuple):
         at_once = min(num_chains, self.chunk_size)
         groups = [min(at_once, num_chains - first) for first in range(0, num_chains, at_once)]
         places = torch.arange(len(self.x)).split(max(1, self.chunk_size // at_once))
-        total, columns = len(places) * len(groups) * (len(self.betas) - 1), []
+        total, columns = len(places) * len(groups) * (len(self.schedule) - 1), []
         with (
             seeded(key(self.seed, direction), self.x.device),
             tqdm(total=total, disable=not self.progress, unit="step", leave=False) as bar,
         ):
             for rows in places:
-                path = Path(self.model, self.x[rows], self.start, self.pz)
+                path = Path(self.model, self.x[rows], self.start, self.pz, int(rows[0]))
                 log_w = []
                 for size in groups:
                     z, log_q0 = path.draw(size) if exact is None else (exact[None, rows], None)
                     result, cost = anneal(
                         path,
                         z,
-                        self.betas,
+                        self.schedule,
                         self.step_sizes[:, rows],
                         self.make_kernel,
                         reverse=exact is not None,
@@ -212,9 +200,9 @@ def _one_each(step_sizes: Tensor | float, num_kernels: int, num_data: int) -> Te
     step_sizes = torch.as_tensor(step_sizes)
     if step_sizes.ndim and step_sizes.shape not in ((num_kernels, num_data), (num_kernels, 1)):
         raise ValueError(
-            f"step_sizes must be a number or have one for each kernel and datum, {[num_kernels, num_data]}, and have "
-            f"shape {list(step_sizes.shape)}"
+            f"step_sizes must be a number, or [{num_kernels}, {num_data}] or [{num_kernels}, 1] for kernels and data, "
+            f"and have shape {list(step_sizes.shape)}"
         )
     if not bool((step_sizes > 0).all()):
-        raise ValueError("step_sizes must be positive, and are not all")
+        raise ValueError(f"step_sizes must be positive, and the least is {step_sizes.min():.4g}")
     return step_sizes.expand(num_kernels, num_data)

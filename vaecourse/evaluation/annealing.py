@@ -11,10 +11,8 @@ from torch import Tensor
 
 from vaecourse.distributions import Conditional, log_prob, sample_and_log_prob
 from vaecourse.evaluation.estimate import check_log_weights
-from vaecourse.likelihoods import check_support
 from vaecourse.mcmc import Kernel, State, hmc
 from vaecourse.model import LatentVariableModel
-from vaecourse.randomness import seeded
 
 Start = Literal["prior", "posterior"] | Conditional
 Schedule = Literal["sigmoid", "linear"] | Tensor
@@ -60,15 +58,17 @@ class Path:
         x: data [b, D].
         start: what q0 is: "prior", "posterior", or a conditional on x.
         pz: the prior's distribution.
+        first: number of the first of these data, for what errors say.
 
     Raises:
         ValueError: start is none of these, or the model has no posterior to start from.
     """
 
-    def __init__(self, model: LatentVariableModel, x: Tensor, start: Start, pz: td.Distribution):
+    def __init__(self, model: LatentVariableModel, x: Tensor, start: Start, pz: td.Distribution, first: int = 0):
         self.model = model
         self.x = x
         self.pz = pz
+        self.first = first
         self.from_prior = isinstance(start, str) and start == "prior"
         if self.from_prior:
             self.q0 = pz
@@ -123,7 +123,7 @@ class Tempered:
         try:
             return kernel.init(z)
         except ValueError:
-            check_log_weights(self.path.log_ratio(z, self.path.log_q0(z)))
+            check_log_weights(self.path.log_ratio(z, self.path.log_q0(z)), self.path.first)
             raise
 
 
@@ -175,18 +175,6 @@ def anneal(
     log_ratio = path.log_ratio(z, path.log_q0(z) if log_q0 is None else log_q0)
     progress()
     return log_w + increments[-1] * log_ratio.cpu().double(), cost + 1
-
-
-def checked_prior(model: LatentVariableModel, x: Tensor) -> td.Distribution:
-    """p(z), called once because it may run a network, if the likelihood scores the data.
-
-    Raises:
-        ValueError: x has no batch axis, or a value to which the likelihood gives no density.
-    """
-    pz = model.prior()
-    with seeded(0, x.device):  # the check's own noise
-        check_support(model.likelihood(pz.sample((1,))), x)
-    return pz
 
 
 def hmc_kernels(pz: td.Distribution, num_leapfrog: int) -> MakeKernel:

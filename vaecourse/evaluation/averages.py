@@ -7,9 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from vaecourse.likelihoods import check_support
+from vaecourse.evaluation.refusals import checked_prior
 from vaecourse.model import LatentVariableModel
-from vaecourse.randomness import seeded
 
 
 def mean_and_se(values: Tensor) -> tuple[float, float]:
@@ -38,7 +37,6 @@ def mean_bound(model: LatentVariableModel, bound, x: Tensor, batch_size: int = 1
     Raises:
         ValueError: x has no batch axis, or a value to which the likelihood gives no density.
     """
-    with seeded(0, x.device):  # the check's own noise
-        check_support(model.likelihood(model.prior().sample((1,))), x)
+    checked_prior(model, x)
     values = torch.cat([bound(model, part) for part in x.split(batch_size)])
     return mean_and_se(values)

@@ -88,7 +88,7 @@ def bidirectional(
         True
     """
     x, z = _simulated(model, data, seed)
-    run = Run.of(model, x, num_steps=num_steps, seed=seed, **options)
+    run = Run(model, x, num_steps, seed=seed, **options).prepared()
     log_w, cost = run.forward(num_chains)
     log_v, _ = run.reverse(z)
     lower, upper = (run.estimate(weights, cost) for weights in (log_w, torch.cat([log_v, log_w[1:]])))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vaecourse.evaluation.aggregate import few_states, in_float64, sampled_averages, summed_averages
 from vaecourse.evaluation.averages import mean_and_se
-from vaecourse.evaluation.finite import check_parameters
+from vaecourse.evaluation.refusals import check_parameters
 from vaecourse.likelihoods import check_support
 from vaecourse.model import LatentVariableModel
 from vaecourse.randomness import key, seeded

@@ -166,8 +166,10 @@ def linear_vae(
     if not 1 <= num_latents <= size:
         raise ValueError(f"num_latents must be in 1..{size}, the dimensions of the data, and is {num_latents}")
     mean = torch.zeros(size, dtype=torch.float64) if mean is None else mean.detach().cpu().double()
-    if mean.shape != (size,) or not mean.isfinite().all():
-        raise ValueError(f"mean must be {size} finite numbers, [{size}], and has shape {list(mean.shape)}")
+    if mean.shape != (size,):
+        raise ValueError(f"mean must have shape [{size}], and has {list(mean.shape)}")
+    if not mean.isfinite().all():
+        raise ValueError("mean must be finite, and holds a NaN or an infinity")
     return LinearVAE(eigenvalues, eigenvectors, mean, num_latents, float(beta), float(scale))
 
 

@@ -10,9 +10,7 @@ it is when the training begins.
 from __future__ import annotations
 
 import copyreg
-import dis
 import functools
-import hashlib
 import random
 import sys
 import types
@@ -26,13 +24,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vaecourse.training.machinery.code_checksum import checksum, code_checksum, global_names
+
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, range, slice, type(...))
 _PLAIN += (torch.dtype, torch.device, torch.Size, torch.layout)
 _STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)  # never where they were
 _BUILT_IN = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc)
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
-_SIGNATURE = 0x04 | 0x08 | 0x20 | 0x80 | 0x200  # flags of code that say *args, **kwargs, generator, coroutine
 _LONGEST = 4000  # characters; of a longer description the beginning and a checksum are kept
 
 
@@ -67,12 +66,7 @@ def describe_modules(module: nn.Module, trained: dict[int, str], strict: bool = 
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... with SHA-256 {_sha256(text)}"
-
-
-def _sha256(content: str | bytes, length: int = 64) -> str:
-    content = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    return hashlib.sha256(content).hexdigest()[:length]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... with SHA-256 {checksum(text)}"
 
 
 class _Description:
@@ -102,7 +96,7 @@ class _Description:
         if isinstance(value, Tensor):
             return self._tensor(value)
         if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
-            content = value.tolist() if value.size <= 8 else f"with SHA-256 {_sha256(value.tobytes(), 16)}"
+            content = value.tolist() if value.size <= 8 else f"with SHA-256 {checksum(value.tobytes(), 16)}"
             return f"array {value.dtype} {list(value.shape)} {content}"
         if isinstance(value, types.ModuleType):
             return f"module {value.__name__}"
@@ -192,7 +186,7 @@ class _Description:
             content = value.reshape(-1).view(torch.uint8).numpy()
         except (RuntimeError, TypeError, NotImplementedError):  # sparse, on no device, ...
             return self._unknown(value)
-        return f"{kind} with SHA-256 {_sha256(content.tobytes(), 16)}"
+        return f"{kind} with SHA-256 {checksum(content.tobytes(), 16)}"
 
     def _function(self, function: types.FunctionType) -> str:
         code = function.__code__
@@ -203,10 +197,10 @@ class _Description:
             if cell != types.CellType():  # one that is empty is yet to be filled
                 values[name] = cell.cell_contents
         values |= {name: value for name, value in vars(function).items() if not name.startswith("__")}
-        parts = [f"code {_code(code, function.__doc__)}", *self._named(values)]
+        parts = [f"code {code_checksum(code, function.__doc__)}", *self._named(values)]
         with self._in_mode("shallow"):
             known = function.__globals__
-            parts += [f"global {text}" for text in self._named({n: known[n] for n in _globals(code) if n in known})]
+            parts += [f"global {text}" for text in self._named({n: known[n] for n in global_names(code) if n in known})]
         return f"{function.__name__}({', '.join(parts)})"
 
     def _class(self, kind: type) -> str:
@@ -222,7 +216,7 @@ class _Description:
                         parts.append(f"{name}: {self(part)}")
                     if not _functions(member) and not name.startswith("__"):
                         parts.append(f"{name}: {self(member)}")
-        return f"{kind.__name__}[{_sha256('; '.join(parts), 12)}]"
+        return f"{kind.__name__}[{checksum('; '.join(parts), 12)}]"
 
     def _object(self, value: Any) -> str:
         kind = self(type(value))
@@ -285,35 +279,3 @@ def _functions(member: Any) -> list[types.FunctionType]:
         return [member]
     parts = [getattr(member, name, None) for name in ("__func__", "fget", "fset", "func")]
     return [part for part in parts if isinstance(part, types.FunctionType)]
-
-
-def _code(code: types.CodeType, documentation: str | None = None) -> str:
-    """A checksum of what code does: neither of where it stands nor of what it says of itself."""
-    constants = list(code.co_consts)
-    if constants and documentation is not None and constants[0] == documentation:
-        constants[0] = None
-    in_class = "__qualname__" in code.co_names  # whose body also writes down its place
-    kept = [_constant(part) for part in constants if not (in_class and part in (code.co_firstlineno, code.co_qualname))]
-    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
-    numbers = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _SIGNATURE
-    return _sha256(f"{code.co_code.hex()} {code.co_exceptiontable.hex()} {names} {numbers} {kept}", 12)
-
-
-def _constant(value: Any) -> str:
-    if isinstance(value, types.CodeType):
-        first = value.co_consts[0] if value.co_consts else None
-        # Up to Python 3.13 the first constant of every function is its documentation or None.
-        documented = value.co_flags & 0x4000000 if sys.version_info >= (3, 14) else not value.co_name.startswith("<")
-        return _code(value, first if documented and isinstance(first, str) else None)
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_constant, value))})"
-    if isinstance(value, frozenset):  # whose order is another one in every process
-        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
-    return repr(value)
-
-
-def _globals(code: types.CodeType) -> set[str]:
-    """The names that code and the functions within it look up outside of functions, but for the place (`__name__`)."""
-    steps = (step for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
-    names = {step.argval for step in steps if not step.argval.startswith("__")}
-    return names.union(*(_globals(part) for part in code.co_consts if isinstance(part, types.CodeType)))

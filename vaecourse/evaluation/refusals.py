@@ -1,4 +1,4 @@
-"""The refusal of numbers that are none: an average would hide which datum and which weights they come from."""
+"""What is refused before anything is averaged: data without a density, and numbers that are none, by their datum."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ import torch.distributions as td
 from torch import Tensor, nn
 
 from vaecourse.distributions import with_tensors
+from vaecourse.likelihoods import check_support
+from vaecourse.model import LatentVariableModel
+from vaecourse.randomness import seeded
+
+
+def checked_prior(model: LatentVariableModel, x: Tensor) -> td.Distribution:
+    """p(z), called once because it may run a network, if the likelihood scores the data.
+
+    Raises:
+        ValueError: x has no batch axis, or a value to which the likelihood gives no density.
+    """
+    pz = model.prior()
+    with seeded(0, x.device):  # the check's own noise
+        check_support(model.likelihood(pz.sample((1,))), x)
+    return pz
 
 
 def check_finite(values: Tensor, what: str, model: nn.Module) -> None:
