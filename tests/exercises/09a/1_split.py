@@ -83,3 +83,27 @@ def split(q, prior):
     aggregate = q.mean(0)
     information = (torch.xlogy(q, q) - torch.xlogy(q, aggregate)).sum(1).mean()
     return information, torch.nn.functional.kl_div(aggregate.log(), prior, reduction="sum")
+
+
+# %% wrong: both terms against the prior
+# says: this is the average KL
+def split(q, prior):
+    average = torch.stack([(torch.xlogy(row, row) - torch.xlogy(row, prior)).sum() for row in q]).mean()
+    return average, torch.zeros(())
+
+
+# %% wrong: a sum of KLs, each datum's own
+# says: this is a sum over data
+def split(q, prior):
+    aggregate = q.sum(0) / len(q)
+    information = sum((torch.xlogy(row, row) - torch.xlogy(row, aggregate)).sum() for row in q)
+    return information, torch.xlogy(aggregate, aggregate / prior).sum()
+
+
+# %% wrong: the marginal KL first, by entropies
+# says: the two numbers are exchanged
+def split(q, prior):
+    aggregate = q.mean(0)
+    entropy = -torch.xlogy(aggregate, aggregate).sum()
+    marginal = -entropy - (aggregate * prior.log()).sum()
+    return marginal, entropy + torch.xlogy(q, q).sum(1).mean()
