@@ -73,7 +73,7 @@ def test_what_is_wrong_is_one_sentence(
 
 
 def test_verify(small_mnist, served, empty_cache):
-    assert run("verify") == (0, "", "")
+    assert run("verify") == (0, "No file of a data set has been downloaded yet: there is nothing to verify.\n", "")
     code, out, _ = run("verify", "mnist", "digits")
     assert code == 1 and out.count("missing    mnist: ") == 4 and "embedded   digits" in out
     served("mnist", small_mnist, "good")

@@ -1,13 +1,16 @@
 """The reader's workbook: made once, never overwritten, without nbgrader; and what a solution shows."""
 
+import os
 import subprocess
 import sys
 
 import nbformat
 import pytest
 from made_chapters import chapter, function, store
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from readers import NAME, course, cube, made, run, square, write
+
+from vaecourse.publish.workbook import is_begun
 
 
 @pytest.fixture
@@ -56,15 +59,35 @@ def test_a_newer_chapter_is_told_of_and_renewed_beside_the_old(clone):
     result = run("workbook")
     assert result.stdout.startswith("08_made has changed since your copy of it was made, and yours is kept: ")
     assert (clone / "workbook" / NAME).read_bytes() == mine
-    for kept in ("08_made.kept-1.ipynb", "08_made.kept-2.ipynb"):
-        assert (
-            f"with 2 answers of yours carried over; your old copy is {kept}." in run("workbook", "8", "--renew").stdout
-        )
-        cells = {cell.id: cell.source for cell in nbformat.read(clone / "workbook" / NAME, as_version=4).cells}
-        assert cells["exercise-1"] == square("return x * x") and cells["words"] == "I know."
-        assert "NotImplementedError" in cells["exercise-2"] and "times=1" in cells["exercise-2"]
+    said = run("workbook", "8", "--renew").stdout
+    assert "with 2 answers of yours carried over; your old copy is 08_made.kept-1.ipynb. 8.2 was not carried" in said
+    cells = {cell.id: cell.source for cell in nbformat.read(clone / "workbook" / NAME, as_version=4).cells}
+    assert cells["exercise-1"] == square("return x * x") and cells["words"] == "I know."
+    assert "NotImplementedError" in cells["exercise-2"] and "times=1" in cells["exercise-2"]
     assert (clone / "workbook" / "08_made.kept-1.ipynb").read_bytes() == mine
     assert "has changed" not in run("workbook").stdout
+
+
+def test_a_copy_that_lacks_nothing_stays_when_it_is_to_be_renewed(clone):
+    """One that has lost a check is made anew, though its chapter is what it was; so is an answer without docstring."""
+    path = clone / "workbook" / NAME
+    write(clone, exercise_1="def square(x):\n    return x * x")
+    mine = path.read_bytes()
+    assert "has not changed since your copy was made" in run("workbook", "8", "--renew").stdout
+    assert path.read_bytes() == mine and not list(path.parent.glob("*.kept-*"))
+    poorer = nbformat.read(path, as_version=4)
+    poorer.cells = [cell for cell in poorer.cells if cell.id != "check-2"]
+    nbformat.write(poorer, path)
+    assert "with 1 answer of yours carried over" in run("workbook", "8", "--renew").stdout
+    cells = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
+    assert "check-2" in cells and cells["exercise-1"] == "def square(x):\n    return x * x"
+
+
+def test_one_of_two_places_of_a_stub_is_a_beginning():
+    stop = 'raise NotImplementedError("Exercise 8.1: write this cell, then delete this line")'
+    stub = new_code_cell(f"def f():\n    {stop}\n\n\ndef g():\n    {stop}")
+    assert not is_begun(new_code_cell(stub.source + "\n# a remark"), stub)
+    assert is_begun(new_code_cell(stub.source.replace(stop, "return 1", 1)), stub)
 
 
 def test_renewing_names_what_it_needs(clone):
@@ -83,11 +106,20 @@ def test_no_nbgrader_is_needed(clone, monkeypatch):
 def test_course_opens_the_workbook_and_not_the_chapters(clone, monkeypatch):
     calls = []
     monkeypatch.setattr(subprocess, "call", lambda command: calls.append(command) or 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     (clone / "workbook" / NAME).unlink()
     assert run("course").exit_code == 0 and run("course", "8").exit_code == 0
     assert (clone / "workbook" / NAME).exists()
     places = [f"--ServerApp.root_dir={clone}", f"--LabApp.default_url=/lab/tree/workbook/{NAME}"]
     assert calls == [[sys.executable, "-m", "jupyterlab", *places]] * 2
+
+
+def test_root_is_told_how_the_workbook_opens(clone, monkeypatch):
+    monkeypatch.setattr(subprocess, "call", None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    (clone / "workbook" / NAME).unlink()
+    said = run("course")
+    assert said.exit_code == 2 and "--allow-root workbook" in said.stderr and (clone / "workbook" / NAME).exists()
 
 
 # ------------------------------------------------------------------------------------------------ solutions

@@ -81,6 +81,14 @@ def test_errors_are_told_with_their_line(clone, body):
     assert rows["8.1"].startswith(WRONG[body]) and rows["8.2"] == "passes"
 
 
+@pytest.mark.parametrize("body", ["return (", "return x\nreturn x"])
+def test_what_is_no_python_is_told_before_anything_runs(clone, body):
+    with_cells(clone, f"offset = 0\n{RAN}", check_1=SQUARE_CHECK + "\nassert offset == 0")
+    write(clone, exercise_1=square(body))
+    said = table(clone, code=1)["8.1"]
+    assert said.startswith("SyntaxError: ") and "of your cell" in said and not (clone / "workbook" / "ran").exists()
+
+
 def test_half_an_answer_is_not_finished(clone):
     """Two cells, of which the second is still a stub."""
     two = chapter(

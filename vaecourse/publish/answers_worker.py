@@ -20,6 +20,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import CodeType
 from typing import Any
 
 _PLACE = re.compile(r"<exercise (\d+)>")
@@ -28,7 +29,22 @@ _PLACE = re.compile(r"<exercise (\d+)>")
 def execute(source: str, name: str, namespace: dict[str, Any], transform: Callable[[str], str]) -> None:
     """Run a cell, IPython's own commands included; a traceback calls it ``name``."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    exec(compile(ast.parse(transform(source), name), name, "exec", optimize=0), namespace)
+    exec(compiled(source, name, transform), namespace)
+
+
+def compiled(source: str, name: str, transform: Callable[[str], str]) -> CodeType:
+    """The code of a cell, its asserts included."""
+    return compile(ast.parse(transform(source), name), name, "exec", optimize=0)
+
+
+def unreadable(cells: list[str], transform: Callable[[str], str]) -> dict[str, Any]:
+    """The verdict on an exercise of which a cell is no Python; empty where all are."""
+    for k, source in enumerate(cells):
+        try:
+            compiled(source, f"<exercise {k}>", transform)
+        except (SyntaxError, ValueError) as error:  # ValueError: a null character, in some versions of Python
+            return verdict_of(error)
+    return {}
 
 
 def attempt(cells: list[str], namespace: dict[str, Any], transform: Callable[[str], str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from vaecourse.publish.answers_worker import unreadable
 from vaecourse.publish.chapters import Chapter, UsageError
 from vaecourse.publish.exercises import (
     WRITTEN_STUB,
@@ -185,9 +186,10 @@ def check_chapter(
     remarks: list[str] = []
     if any(attempt.runs for attempt in attempts):
         job = job_of(chapter, attempts, seconds)
+        verdicts |= _unreadable(job)
         if lean := _lean(job):
             found, failed = _run(lean, bar)
-            verdicts = {} if failed else {number: v for number, v in found.items() if v.get("sound")}
+            verdicts |= {} if failed else {number: v for number, v in found.items() if v.get("sound")}
         for exercise in job["exercises"]:
             if exercise["number"] in verdicts:
                 exercise["cells"] = []
@@ -196,6 +198,18 @@ def check_chapter(
             verdicts |= found
             remarks = [_failed(message, *job["before"][message["failed"]]) for message in failed]
     return [a.result(verdicts.get(a.course.number)) for a in attempts if a.wanted], remarks
+
+
+def _unreadable(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The verdicts on exercises with a cell that is no Python: nothing runs for them."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    transform, verdicts = TransformerManager().transform_cell, {}
+    for exercise in job["exercises"]:
+        if verdict := unreadable(exercise["cells"], transform):
+            verdicts[exercise["number"]] = verdict
+            exercise["cells"] = []
+    return verdicts
 
 
 def _lean(job: dict[str, Any]) -> dict[str, Any] | None:

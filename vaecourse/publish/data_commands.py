@@ -82,7 +82,7 @@ def data_verify(names: tuple[str, ...]) -> int:
     from vaecourse.data.cache import copies
     from vaecourse.data.registry import find_entry, registry
 
-    bad = 0
+    bad, looked_at = 0, 0
     for entry in [find_entry(name) for name in names] or registry().values():
         if names and not entry.files:
             print(f"{'embedded':10} {entry.name}")
@@ -90,10 +90,13 @@ def data_verify(names: tuple[str, ...]) -> int:
             found = list(copies(entry, file))
             for path, state, why in found:
                 print(f"{state:10} {path}{f' {why}' if state == 'other' else ''}")
+            looked_at += len(found)
             missing = all(state == "other" for _, state, _ in found)
             if names and missing:
                 print(f"{'missing':10} {entry.name}: {file}")
             bad += any(state == "damaged" for _, state, _ in found) or (bool(names) and missing)
+    if not (names or looked_at):
+        print("No file of a data set has been downloaded yet: there is nothing to verify.")
     return int(bad > 0)
 
 

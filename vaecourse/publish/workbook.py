@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
 
 from vaecourse.publish.chapters import Chapter, UsageError, chapters_folder
-from vaecourse.publish.exercises import is_answer, is_check
+from vaecourse.publish.exercises import exercises_of, is_answer, is_check
 from vaecourse.publish.normalise import write
 from vaecourse.publish.stripping import without_solutions
 
@@ -67,13 +68,22 @@ def make_workbook(chapters: list[Chapter]) -> list[str]:
     return remarks
 
 
-def renew(chapter: Chapter) -> tuple[Path, int]:
+class Renewed(NamedTuple):
+    """What became of a copy: where the old one is, how many answers the new one has, and which it has not."""
+
+    kept: Path
+    carried: int
+    left: list[str]  # exercise numbers
+
+
+def renew(chapter: Chapter) -> Renewed | None:
     """Make a new copy of a chapter; the reader's stays beside it, under another name.
 
-    An answer is carried over where the lines of its stub (signature, docstring) stand in it still.
+    An answer is carried over where the signatures of its stub stand in it still.
 
     Returns:
-        Where the old copy is, and how many answers were carried over.
+        What became of the old copy and its answers; None where the copy is of this chapter and lacks nothing of it, and
+        therefore stays.
 
     Raises:
         UsageError: there is no copy yet, or it cannot be read as a notebook.
@@ -82,31 +92,50 @@ def renew(chapter: Chapter) -> tuple[Path, int]:
     path, new = workbook_folder() / chapter.path.name, workbook_copy(chapter)
     if not _taken(path):
         raise UsageError(f"there is no copy of {chapter.name} to renew: vaecourse workbook {chapter.number} makes one.")
-    old = {cell.metadata.nbgrader.grade_id: cell for cell in Chapter(path).read().cells if is_answer(cell)}
-    carried = 0
+    mine = Chapter(path).read()
+    if _made_from(path) == new.metadata.vaecourse.chapter and _given(new) <= _given(mine):
+        return None
+    old = {_grade_id(cell): cell for cell in mine.cells if is_answer(cell)}
+    carried, left = 0, []
     for cell in filter(is_answer, new.cells):
-        mine = old.get(cell.metadata.nbgrader.grade_id)
-        if mine is not None and is_begun(mine, cell) and _answers(mine.source, cell):
-            cell.source, carried = mine.source, carried + 1
+        answer = old.get(_grade_id(cell))
+        if answer is None or not is_begun(answer, cell):
+            continue
+        if _answers(answer.source, cell):
+            cell.source, carried = answer.source, carried + 1
+        else:
+            left.append(_grade_id(cell))
     kept = next(p for k in range(1, 10_000) if not _taken(p := path.with_name(f"{path.stem}.kept-{k}.ipynb")))
     path.rename(kept)
     write(new, path)
-    return kept, carried
+    return Renewed(kept, carried, [e.number for e in exercises_of(new) if {_grade_id(c) for c in e.answers} & {*left}])
 
 
 def is_begun(mine: NotebookNode, stub: NotebookNode) -> bool:
-    """Whether a reader has put something into an answer cell: it is neither this stub nor an older one."""
-    source = mine.source.strip()
-    return source not in ("", stub.source.strip()) and 'raise NotImplementedError("Exercise ' not in source
+    """Whether a reader has put something into an answer cell: it is neither this stub nor an older one.
+
+    Of a stub that stops in several places one may be written and the others not yet.
+    """
+    source, stops = mine.source.strip(), 'raise NotImplementedError("Exercise '
+    return source not in ("", stub.source.strip()) and source.count(stops) < max(1, stub.source.count(stops))
 
 
 def _answers(source: str, stub: NotebookNode) -> bool:
-    """Whether a reader's cell answers what a stub asks: all of its lines are there, but for the one that stops."""
+    """Whether a reader's cell answers what a stub asks: its functions and classes have the same first lines."""
     if stub.cell_type != "code":
         return True
-    lines = [line.strip() for line in stub.source.splitlines()]
     here = {line.strip() for line in source.splitlines()}
-    return all(line in here for line in lines if not line.startswith(("raise NotImplementedError", "prediction = ")))
+    lines = [line.strip() for line in stub.source.splitlines()]
+    return all(line in here for line in lines if line.startswith(("def ", "class ")))
+
+
+def _given(copy: NotebookNode) -> set[tuple[str, str]]:
+    """What a copy holds besides answers."""
+    return {(cell.cell_type, cell.source) for cell in copy.cells if not is_answer(cell)}
+
+
+def _grade_id(cell: NotebookNode) -> str:
+    return cell.metadata.nbgrader.grade_id
 
 
 def _relinked(target: str, folder: Path) -> str:

@@ -1,5 +1,6 @@
 """What a reader does with the course: open the workbook, check exercises, look at a solution."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,11 @@ def course(key: str | None) -> int:
     for remark in make_workbook(all_chapters()):
         print(remark)
     folder = workbook_folder()
+    if getattr(os, "geteuid", lambda: 1)() == 0:
+        raise UsageError(
+            f"JupyterLab does not start for root: open {folder} as another user; or, if this is a container of your "
+            f"own, with {sys.executable} -m jupyterlab --allow-root {folder.name}."
+        )
     start = f"--LabApp.default_url=/lab/tree/{folder.name}/{chapter.path.name}"
     return subprocess.call([sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.parent}", start])
 
@@ -40,13 +46,21 @@ def workbook(keys: tuple[str, ...], renew: bool) -> None:
 
     if renew:
         for chapter in chosen:
-            kept, carried = renewed(chapter)
-            answers = f"{carried} answer{'s' * (carried != 1)}"
-            print(f"{chapter.name} is new, with {answers} of yours carried over; your old copy is {kept.name}.")
+            print(_renewed(chapter, renewed(chapter)))
     else:
         for remark in make_workbook(chosen):
             print(remark)
     print(f"Your workbook is in {workbook_folder()}")
+
+
+def _renewed(chapter: Chapter, what: "Renewed | None") -> str:  # noqa: F821
+    if what is None:
+        return f"{chapter.name} has not changed since your copy was made, which stays: to begin again, delete it."
+    answers = f"{what.carried} answer{'s' * (what.carried != 1)}"
+    text = f"{chapter.name} is new, with {answers} of yours carried over; your old copy is {what.kept.name}."
+    for number in what.left:
+        text += f" {number} was not carried over: the signature that it asks for is not in your answer."
+    return text
 
 
 @click.command()
