@@ -421,6 +421,49 @@ def standard(self, c=None):
 m.Fixed.forward = standard
 """
 
+FREE_BITS_INSIDE_THE_BATCH = """
+import torch
+import vaecourse.estimators as m
+from vaecourse.distributions import kl_per_latent
+def free_bits(model, x, num_samples=1, free=0.5, groups=None):
+    q = model.posterior(x)
+    charged = kl_per_latent(q, model.prior()).clamp(min=free)
+    return model.likelihood(q.rsample((num_samples,))).log_prob(x).mean(0) - charged.sum(-1)
+m.free_bits = free_bits
+"""
+
+SURGERY_WITHOUT_LOG_N = """
+import dataclasses
+import math
+import vaecourse.evaluation as m
+right = m.elbo_surgery
+def elbo_surgery(model, x, *args, **kwargs):
+    surgery = right(model, x, *args, **kwargs)
+    return dataclasses.replace(surgery, log_aggregate=surgery.log_aggregate + math.log(len(x)))
+m.elbo_surgery = elbo_surgery
+"""
+
+SURGERY_NEVER_SATURATED = """
+import vaecourse.evaluation.surgery as m
+m.Surgery.saturated = property(lambda surgery: surgery.mutual_information.mean > surgery.ceiling)
+"""
+
+WATER_LEVEL_FROM_SCALE = """
+import vaecourse.exact.linear_vae as m
+m.LinearVAE.water_level = property(lambda best: best.beta * best.scale)
+"""
+
+LINEAR_RATE_WITHOUT_HALF = """
+import vaecourse.exact.linear_vae as m
+right = m.LinearVAE.rates.fget
+m.LinearVAE.rates = property(lambda best: 2 * right(best))
+"""
+
+ANNEALING_IGNORED = """
+import vaecourse.training.anneal as m
+m.ramp.__call__ = lambda ramp, step, num_steps: 1.0
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -524,5 +567,15 @@ FAULTS = {
         "beta ignored": BETA_IGNORED,
         "fitted prior exchanged for N(0, I)": FIXED_PRIOR_IS_STANDARD,
         "mixture without its weights": MIXTURE_WITHOUT_WEIGHTS,
+    },
+    "09a_information": {
+        "KL with its sign flipped": KL_WITH_FLIPPED_SIGN,
+        "free bits floored for each datum": FREE_BITS_INSIDE_THE_BATCH,
+        "aggregate posterior summed, not averaged": SURGERY_WITHOUT_LOG_N,
+        "surgery never saturated": SURGERY_NEVER_SATURATED,
+        "water level from sigma, not its square": WATER_LEVEL_FROM_SCALE,
+        "rate without its half": LINEAR_RATE_WITHOUT_HALF,
+        "annealing ignored": ANNEALING_IGNORED,
+        "- log M lost": IMPORTANCE_WITHOUT_LOG_M,
     },
 }
