@@ -449,12 +449,16 @@ m.Surgery.saturated = property(lambda surgery: surgery.mutual_information.mean >
 """
 
 WATER_LEVEL_FROM_SCALE = """
-import vaecourse.exact.linear_vae as m
+import sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.linear_vae"]
 m.LinearVAE.water_level = property(lambda best: best.beta * best.scale)
 """
 
 LINEAR_RATE_WITHOUT_HALF = """
-import vaecourse.exact.linear_vae as m
+import sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.linear_vae"]
 right = m.LinearVAE.rates.fget
 m.LinearVAE.rates = property(lambda best: 2 * right(best))
 """
