@@ -28,14 +28,14 @@ def encode(symbols, frequencies, precision, h):
 
 
 # %% wrong: nothing is returned
-# says: encode returns nothing
+# says: the number is None
 def encode(symbols, frequencies, precision, h):
     for symbol in reversed(symbols):
         h = (h // frequencies[symbol] << precision) + sum(frequencies[:symbol]) + h % frequencies[symbol]
 
 
 # %% wrong: printed in place of returned
-# says: encode returns nothing
+# says: the number is None
 def encode(symbols, frequencies, precision, h):
     print(h)
 
@@ -107,7 +107,7 @@ def encode(symbols, frequencies, precision, h):
 
 
 # %% wrong: remainder by 2^r
-# says: popping does not give the sequence back
+# says: is right
 def encode(symbols, frequencies, precision, h):
     for symbol in reversed(symbols):
         h = (h // frequencies[symbol] << precision) + sum(frequencies[:symbol]) + h % 2**precision
@@ -115,7 +115,7 @@ def encode(symbols, frequencies, precision, h):
 
 
 # %% wrong: the interval begins where it ends
-# says: popping does not give the sequence back
+# says: is right
 def encode(symbols, frequencies, precision, h):
     for symbol in reversed(symbols):
         h = (h // frequencies[symbol] << precision) + sum(frequencies[: symbol + 1]) + h % frequencies[symbol]
