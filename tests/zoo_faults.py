@@ -468,6 +468,87 @@ import vaecourse.training.anneal as m
 m.ramp.__call__ = lambda ramp, step, num_steps: 1.0
 """
 
+CELLS_OF_THE_VARIANCE = """
+import numpy as np
+import vaecourse.coding.latents as m
+def _parameters(self, outputs):
+    loc, log_scale = np.split(outputs, 2, axis=-1)
+    largest = m.LARGEST_LOG_SCALE * m.UNIT
+    return loc, self.inverse_scales[(np.clip(2 * log_scale, -largest, largest) + largest).astype(np.int64)]
+m.GaussianCells._parameters = _parameters
+"""
+
+NO_BITS_BACK = """
+import numpy as np
+import vaecourse.coding.bits_back as m
+from vaecourse.coding.integer_network import UNIT
+def push(self, stack, x):
+    for part in x.cpu().long().split(len(stack.heads)):
+        images = part.numpy()
+        q = self._apply(self._encoder, images * float(UNIT))
+        means = q[:, : self.num_latents]
+        cells = np.searchsorted(self.latents.edges[1:-1], means / UNIT)
+        self.pixels.push(stack, images, self._apply(self._decoder, self.latents.centres[cells]))
+        self.latents.push_under_prior(stack, cells)
+def pop(self, stack, num_images):
+    lanes, parts = len(stack.heads), []
+    for start in reversed(range(0, num_images, lanes)):
+        cells = self.latents.pop_under_prior(stack, self.num_latents, min(lanes, num_images - start))
+        outputs = self._apply(self._decoder, self.latents.centres[cells])
+        parts.append(self.pixels.pop(stack, outputs, self.num_pixels))
+    return m.torch.from_numpy(np.concatenate(parts[::-1])).to(m.torch.get_default_dtype())
+m.BitsBack.push, m.BitsBack.pop = push, pop
+"""
+
+INITIAL_BITS_IN_THE_NET_LENGTH = """
+import vaecourse.coding as m
+right = m.code_length
+def code_length(stream):
+    length = right(stream)
+    return length._replace(net_bits=length.net_bits + length.initial_bits)
+m.code_length = code_length
+"""
+
+INTEGERS_MADE_AFTER_THE_SUM = """
+import numpy as np
+from torch import nn
+import vaecourse.coding.integer_network as m
+right = m._linear
+def _linear(layer, bound):
+    step, bound, weight, bias = right(layer, bound)
+    weight32, bias32 = (weight / m.UNIT).astype(np.float32), (bias / m.UNIT**2).astype(np.float32)
+    return lambda x: m.integers((x / m.UNIT).astype(np.float32) @ weight32 + bias32), bound, weight, bias
+m._STEPS[nn.Linear] = _linear
+"""
+
+LEVELS_AT_TWICE_THE_TEMPERATURE = """
+import vaecourse.coding.pixels as m
+right = m.CategoricalCodec.cumulative
+m.CategoricalCodec.cumulative = lambda self, outputs, pixel: right(self, outputs / 2, pixel)
+"""
+
+BINOMIAL_WITHOUT_ITS_COEFFICIENTS = """
+import vaecourse.coding.pixels as m
+m.math = type("math", (), {"comb": staticmethod(lambda n, k: 1)})
+"""
+
+HEADS_WITHOUT_RANDOM_BITS = """
+import numpy as np
+import vaecourse.coding.ans as m
+right = m.Stack.of_random_bits.__func__
+def of_random_bits(cls, lanes, seed=0, num_words=0):
+    stack = right(cls, lanes, seed, num_words)
+    stack.heads[:] = m.LOWEST
+    return stack
+m.Stack.of_random_bits = classmethod(of_random_bits)
+"""
+
+A_FILE_EACH_FOR_ONE_FILE = """
+import vaecourse.coding as m
+right = m.everyday_sizes
+m.everyday_sizes = lambda images: right(images).rename(columns={"one file": "a file each", "a file each": "one file"})
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -581,5 +662,15 @@ FAULTS = {
         "rate without its half": LINEAR_RATE_WITHOUT_HALF,
         "annealing ignored": ANNEALING_IGNORED,
         "- log M lost": IMPORTANCE_WITHOUT_LOG_M,
+    },
+    "09b_bits_back": {
+        "variance taken for scale in the cells": CELLS_OF_THE_VARIANCE,
+        "no bits back": NO_BITS_BACK,
+        "initial bits counted in the net length": INITIAL_BITS_IN_THE_NET_LENGTH,
+        "sums in float32, rounded afterwards": INTEGERS_MADE_AFTER_THE_SUM,
+        "levels at twice the temperature": LEVELS_AT_TWICE_THE_TEMPERATURE,
+        "binomial without its coefficients": BINOMIAL_WITHOUT_ITS_COEFFICIENTS,
+        "heads without random bits": HEADS_WITHOUT_RANDOM_BITS,
+        "a file each taken for one file": A_FILE_EACH_FOR_ONE_FILE,
     },
 }
