@@ -11,7 +11,7 @@ def report(log_w):
     log_w = log_w.float()
     share = torch.softmax(log_w, 0)
     ess = 1 / share.square().sum(0)
-    return torch.logsumexp(log_w, 0) - np.log(len(log_w)), ess, (1 / ess - 1 / len(log_w)) ** 0.5
+    return torch.logsumexp(log_w, 0) - math.log(len(log_w)), ess, (1 / ess - 1 / len(log_w)) ** 0.5
 
 
 # %% wrong: one number
