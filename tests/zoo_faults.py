@@ -97,15 +97,6 @@ def importance_log_likelihood(model, x, num_samples=1000, *args, **kwargs):
 m.importance_log_likelihood = importance_log_likelihood
 """
 
-AIS_ACCEPTS_EVERYTHING = """
-import torch
-import vaecourse.mcmc.hamiltonian as m
-right = m.accept
-def accept(state, proposal, log_ratio, generator, **options):
-    return right(state, proposal, torch.full_like(log_ratio, 100.0), generator, **options)
-m.accept = accept
-"""
-
 AIS_COUNTS_THE_PRIOR_TWICE = """
 import vaecourse.evaluation.annealing as m
 from vaecourse.distributions import log_prob
@@ -115,14 +106,15 @@ def log_ratio(self, z, log_q0):
 m.Path.log_ratio = log_ratio
 """
 
-SANDWICH_FROM_ANOTHER_Z = """
-import importlib
-m = importlib.import_module("vaecourse.evaluation.bidirectional")
-right = m._simulated
-def simulated(model, data, seed):
-    x, z = right(model, data, seed)
-    return x, z.flip(0)
-m._simulated = simulated
+SANDWICH_WITH_INVERTED_WEIGHT = """
+import sys
+import vaecourse.evaluation
+m = sys.modules["vaecourse.evaluation.ais"]
+right = m.Run.reverse
+def reverse(self, z):
+    log_v, cost = right(self, z)
+    return -log_v, cost
+m.Run.reverse = reverse
 """
 
 KHAT_UPSIDE_DOWN = """
@@ -589,9 +581,8 @@ FAULTS = {
     },
     "10_evaluation": {
         "- log M lost": IMPORTANCE_WITHOUT_LOG_M,
-        "every proposal of a chain accepted": AIS_ACCEPTS_EVERYTHING,
         "prior counted twice on the path": AIS_COUNTS_THE_PRIOR_TWICE,
-        "sandwich from another datum's z": SANDWICH_FROM_ANOTHER_Z,
+        "weight of the reverse chain inverted": SANDWICH_WITH_INVERTED_WEIGHT,
         "k-hat with its sign flipped": KHAT_UPSIDE_DOWN,
         "standard error of one weight": STANDARD_ERROR_OF_ONE_WEIGHT,
         "proposal scaled in the variance": SCALED_IN_THE_VARIANCE,
