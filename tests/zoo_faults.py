@@ -97,6 +97,60 @@ def importance_log_likelihood(model, x, num_samples=1000, *args, **kwargs):
 m.importance_log_likelihood = importance_log_likelihood
 """
 
+AIS_COUNTS_THE_PRIOR_TWICE = """
+import vaecourse.evaluation.annealing as m
+from vaecourse.distributions import log_prob
+right = m.Path.log_ratio
+def log_ratio(self, z, log_q0):
+    return right(self, z, log_q0) + (log_prob(self.pz, z) if self.from_prior else 0)
+m.Path.log_ratio = log_ratio
+"""
+
+SANDWICH_WITH_INVERTED_WEIGHT = """
+import sys
+import vaecourse.evaluation
+m = sys.modules["vaecourse.evaluation.ais"]
+right = m.Run.reverse
+def reverse(self, z):
+    log_v, cost = right(self, z)
+    return -log_v, cost
+m.Run.reverse = reverse
+"""
+
+KHAT_UPSIDE_DOWN = """
+import vaecourse.evaluation as package
+import vaecourse.evaluation.estimate as m
+import vaecourse.evaluation.pareto as pareto
+right = pareto.pareto_khat
+m.pareto_khat = pareto.pareto_khat = package.pareto_khat = lambda *args: -right(*args)
+"""
+
+STANDARD_ERROR_OF_ONE_WEIGHT = """
+import vaecourse.evaluation.estimate as m
+right = m.RunningWeights.estimate
+def estimate(self, num_evaluations):
+    result = right(self, num_evaluations)
+    return result._replace(se=result.se * self.num_weights ** 0.5)
+m.RunningWeights.estimate = estimate
+"""
+
+SCALED_IN_THE_VARIANCE = """
+import vaecourse.posteriors as m
+right = m._scaled
+m._scaled = lambda q, factor: right(q, factor) if type(q).__name__ == "Normal" else right(q, factor ** 0.5)
+"""
+
+UNITS_BY_STANDARD_DEVIATION = """
+import importlib
+import vaecourse.evaluation as package
+m = importlib.import_module("vaecourse.evaluation.active_units")
+right = m.active_units
+def active_units(model, x, threshold=0.01, **options):
+    units = right(model, x, threshold, **options)
+    return units._replace(variance=units.variance.sqrt(), active=units.variance.sqrt() > threshold)
+m.active_units = package.active_units = active_units
+"""
+
 TABLE_KL_REVERSED = """
 import vaecourse.exact.table as m
 m.Table.kl, m.Table.reverse_kl = m.Table.reverse_kl, m.Table.kl
@@ -672,5 +726,14 @@ FAULTS = {
         "binomial without its coefficients": BINOMIAL_WITHOUT_ITS_COEFFICIENTS,
         "heads without random bits": HEADS_WITHOUT_RANDOM_BITS,
         "a file each taken for one file": A_FILE_EACH_FOR_ONE_FILE,
+    },
+    "10_evaluation": {
+        "- log M lost": IMPORTANCE_WITHOUT_LOG_M,
+        "prior counted twice on the path": AIS_COUNTS_THE_PRIOR_TWICE,
+        "weight of the reverse chain inverted": SANDWICH_WITH_INVERTED_WEIGHT,
+        "k-hat with its sign flipped": KHAT_UPSIDE_DOWN,
+        "standard error of one weight": STANDARD_ERROR_OF_ONE_WEIGHT,
+        "proposal scaled in the variance": SCALED_IN_THE_VARIANCE,
+        "units by standard deviation": UNITS_BY_STANDARD_DEVIATION,
     },
 }
