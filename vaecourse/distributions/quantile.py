@@ -20,6 +20,7 @@ def quantile(distribution: td.Distribution, u: Tensor) -> Tensor:
         x, of the dtype of u.
 
     Example:
+        >>> import torch
         >>> quantile(td.Bernoulli(torch.tensor(0.3)), torch.tensor([0.0, 0.69, 0.71]))
         tensor([0., 0., 1.])
     """

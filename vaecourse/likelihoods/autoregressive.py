@@ -25,6 +25,7 @@ class Autoregressive(Conditional):
 
     Example:
         >>> import torch
+        >>> from vaecourse.likelihoods import Bernoulli
         >>> class Neighbour(nn.Module):
         ...     def forward(self, x, z):
         ...         return nn.functional.pad(4 * x[..., :-1] - 2, (1, 0)) + z  # as the pixel before, probably
