@@ -214,6 +214,16 @@ def test_a_datum_s_z_is_its_own():
     assert torch.equal(model(z[0]).quantile(u)[2, 1], model(z[0, 1]).quantile(u[2, 1]))
 
 
+def test_without_a_decoder_z_is_ignored():
+    """Only its batch counts, so that a PixelCNN can stand in a model as a likelihood."""
+    model = likelihood("Bernoulli", (1, 5, 6), with_z=False)
+    x = torch.randint(2, (4, 30)).double()
+    z = torch.randn(3, 4, 2, dtype=F64)
+    torch.testing.assert_close(model(z).log_prob(x), model().log_prob(x).expand(3, 4))
+    u = torch.rand(3, 4, 30, dtype=F64)
+    assert torch.equal(model(z).quantile(u), model().quantile(u))
+
+
 # ------------------------------------------------------------------------------------------------ bad input
 
 
@@ -231,7 +241,6 @@ def test_a_datum_s_z_is_its_own():
         (lambda: GatedPixelCNN((8, 8), 4, 2), r"image_shape must be \(channels, height, width\), .* and is \(8, 8\)"),
         (lambda: GatedPixelCNN(SHAPE, 4, 2, num_levels=1), "num_levels must be at least 2, and is 1"),
         (lambda: GatedPixelCNN(SHAPE, 4, 2)(torch.zeros(3, 192)), "x must have 64 dimensions, .* and has 192"),
-        (lambda: GatedPixelCNN(SHAPE, 4, 2)(torch.zeros(3, 64), torch.zeros(3, 2)), "z must be None, for a network"),
         (lambda: MAKERS["gated, with z"]()(torch.zeros(3, 64)), "z must be given"),
         (
             lambda: GatedPixelCNN(SHAPE, 4, 2, decoder=nn.Linear(2, 65))(torch.zeros(3, 64), torch.zeros(3, 2)),

@@ -22,7 +22,7 @@ class PixelNetwork(nn.Module, ABC):
         channels: number of feature maps.
         num_outputs: number P of parameters of each dimension: 1 for a Bernoulli, K for K free logits, and so on.
         num_levels: number of values 0, 1, ... that a dimension has; the network reads them as -1 to 1.
-        decoder: from z [..., L] to planes [..., E H W] that every layer reads; None for a network that has no z.
+        decoder: from z [..., L] to planes [..., E H W] that every layer reads; None for a network that ignores z.
         num_planes: number E of planes. What no z decides of them, one number for each place, is learned.
 
     References:
@@ -74,15 +74,21 @@ class PixelNetwork(nn.Module, ABC):
         """Parameters [..., D P], the P of the first dimension first, from x [..., D] and z [..., L]."""
         self._check(x, z)
         lead = x.shape[:-1] if z is None else torch.broadcast_shapes(x.shape[:-1], z.shape[:-1])
-        images = (x.expand(*lead, -1).reshape(-1, *self.image_shape) - self.half) / self.half
-        planes = self.planes(None if z is None else z.expand(*lead, -1).reshape(-1, z.shape[-1]))
+        if self.decoder is None:  # then z says how many are wanted, and no more
+            return self._parameters(x, None).expand(*lead, -1)
+        return self._parameters(x.expand(*lead, -1), z.expand(*lead, -1))
+
+    def _parameters(self, x: Tensor, z: Tensor | None) -> Tensor:
+        """Parameters [..., D P], for x and z with the same leading dimensions."""
+        images = (x.reshape(-1, *self.image_shape) - self.half) / self.half
+        planes = self.planes(None if z is None else z.reshape(-1, z.shape[-1]))
         h = self.features(images, planes)
         parameters = self._head(h.expand(len(images), *h.shape[1:]), images)  # [N, C, P, H, W]
-        return parameters.permute(0, 1, 3, 4, 2).reshape(*lead, -1)
+        return parameters.permute(0, 1, 3, 4, 2).reshape(*x.shape[:-1], -1)
 
     def planes(self, z: Tensor | None) -> Tensor:
         """What every layer reads of z [N, L]: [N, E, H, W], or without z [1, E, H, W]."""
-        if z is None:
+        if z is None or self.decoder is None:
             return self.plane[None]
         made = self.decoder(z)
         if made.shape[-1] != self.plane.numel():
@@ -107,6 +113,5 @@ class PixelNetwork(nn.Module, ABC):
                 f"x must have {math.prod(self.image_shape)} dimensions, those of image_shape {self.image_shape}, and "
                 f"has {x.shape[-1]}"
             )
-        if (z is None) != (self.decoder is None):
-            what = "given, since there is a decoder" if z is None else "None, for a network without a decoder"
-            raise ValueError(f"z must be {what}")
+        if z is None and self.decoder is not None:
+            raise ValueError("z must be given, since there is a decoder")
