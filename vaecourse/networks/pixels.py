@@ -75,10 +75,10 @@ class PixelNetwork(nn.Module, ABC):
         self._check(x, z)
         lead = x.shape[:-1] if z is None else torch.broadcast_shapes(x.shape[:-1], z.shape[:-1])
         if self.decoder is None:  # then z says how many are wanted, and no more
-            return self._parameters(x, None).expand(*lead, -1)
-        return self._parameters(x.expand(*lead, -1), z.expand(*lead, -1))
+            return self._from(x, None).expand(*lead, -1)
+        return self._from(x.expand(*lead, -1), z.expand(*lead, -1))
 
-    def _parameters(self, x: Tensor, z: Tensor | None) -> Tensor:
+    def _from(self, x: Tensor, z: Tensor | None) -> Tensor:
         """Parameters [..., D P], for x and z with the same leading dimensions."""
         images = (x.reshape(-1, *self.image_shape) - self.half) / self.half
         planes = self.planes(None if z is None else z.reshape(-1, z.shape[-1]))
