@@ -16,9 +16,17 @@ from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.exact.targets import Measurement
 from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.inference import PerDatum
-from vaecourse.likelihoods import Autoregressive, Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
+from vaecourse.likelihoods import (
+    Autoregressive,
+    Bernoulli,
+    Binomial,
+    CategoricalPixels,
+    ContinuousBernoulli,
+    DiscretisedLogistic,
+    Gaussian,
+)
 from vaecourse.model import LatentVariableModel
-from vaecourse.networks import MLP
+from vaecourse.networks import MLP, GatedPixelCNN
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Scaled, StudentT
 from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
 
@@ -76,6 +84,13 @@ def slots() -> dict[str, Slot]:
         "Binomial": (seeded(lambda: Binomial(MLP(2, (4,), 2), 16)), c, "counts 16"),
         "CategoricalPixels": (seeded(lambda: CategoricalPixels(MLP(2, (4,), 2 * 5), 5)), 3 * c, "counts 4"),
         "Autoregressive": (seeded(lambda: Autoregressive(_Raster(), Bernoulli, 2)), c, "counts 1"),
+        "PixelCNN": (seeded(_pixelcnn), c, "counts 4"),
+        "DiscretisedLogistic": (seeded(lambda: DiscretisedLogistic(MLP(2, (4,), 2 * 2), 5)), 3 * c, "counts 4"),
+        "DiscretisedLogistic, mixture": (
+            seeded(lambda: DiscretisedLogistic(MLP(2, (4,), 2 * 6), 5, 2)),
+            3 * c,
+            "counts 4",
+        ),
         "Gaussian": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 0.7)), c, "real"),
         "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
@@ -109,6 +124,12 @@ class _Raster(nn.Module):
 
     def forward(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         return self.of_z(z) + nn.functional.pad(self.of_first * x[..., :1], (1, 0))
+
+
+def _pixelcnn():
+    """Two pixels in a row, the second of which sees the first: five levels, by a mixture of two logistics."""
+    net = GatedPixelCNN((1, 1, 2), 4, 1, num_outputs=6, num_levels=5, decoder=MLP(2, (4,), 8))
+    return Autoregressive(net, lambda net: DiscretisedLogistic(net, 5, 2), 2)
 
 
 def _chain():

@@ -32,7 +32,7 @@ from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
-from vaecourse.networks import MLP, Part, Rescale
+from vaecourse.networks import MLP, GatedPixelCNN, Part, Rescale
 from vaecourse.objectives import elbo
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
@@ -333,43 +333,11 @@ def hamiltonian() -> Method:
 # ------------------------------------------------------------------------------------------------ PixelCNN
 
 
-class MaskedConv(nn.Conv2d):
-    """A convolution that sees what comes before a pixel, and the pixel itself unless it is of type A."""
-
-    def __init__(self, kind: str, num_in: int, num_out: int, size: int):
-        super().__init__(num_in, num_out, size, padding=size // 2)
-        mask = torch.ones(size, size)
-        mask[size // 2, size // 2 + (kind == "B") :] = 0
-        mask[size // 2 + 1 :] = 0
-        self.register_buffer("mask", mask)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
-
-
-class PixelNet(nn.Module):
-    """Logits of every pixel from the pixels before it and from z."""
-
-    def __init__(self, num_channels: int = 8, side: int = 8):
-        super().__init__()
-        self.side = side
-        self.plane = nn.Linear(LATENTS, num_channels * side * side)
-        self.first, self.second = MaskedConv("A", 1, num_channels, 5), MaskedConv("B", num_channels, num_channels, 3)
-        self.last = nn.Conv2d(num_channels, 1, 1)
-
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        lead = torch.broadcast_shapes(x.shape[:-1], z.shape[:-1])
-        images = x.expand(*lead, -1).reshape(-1, 1, self.side, self.side)
-        plane = self.plane(z.expand(*lead, -1)).reshape(-1, self.last.in_channels, self.side, self.side)
-        h = F.relu(self.first(images) + plane)
-        h = F.relu(self.second(h) + plane)
-        return full_precision(self.last(h).reshape(*lead, -1))
-
-
 def pixelcnn() -> Method:
     """An autoregressive likelihood (van den Oord et al., 2016)."""
     posterior = DiagonalGaussian(encoder(2 * LATENTS))
-    likelihood = likelihoods.Autoregressive(PixelNet(), Bernoulli, PIXELS)
+    net = GatedPixelCNN((1, 8, 8), 8, 2, decoder=nn.Linear(LATENTS, 4 * PIXELS))
+    likelihood = likelihoods.Autoregressive(net, Bernoulli, PIXELS)
     return Method(LatentVariableModel(StandardNormal(LATENTS), likelihood, posterior))
 
 

@@ -23,7 +23,7 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    for name in ("common", "contenders", "presentation", "training", "evaluation", "chains", "coding"):
+    for name in ("common", "contenders", "presentation", "training", "evaluation", "chains", "coding", "pixels"):
         sys.modules.pop(name, None)
 
 
@@ -117,6 +117,19 @@ def test_quick_run_of_the_coder(contenders, tmp_path):
     assert ("unavailable" in library) == (result["versions"]["constriction"] is None)
     assert result["symbols"]["vaecourse, 1000 lanes"]["encode"]
     assert [(row["images"], row["num_images"]) for row in result["sets"]] == [(60, 60)]
+
+
+def test_quick_run_of_pixels(tmp_path):
+    """Both ways draw the same images; sizes and rounds are those asked for."""
+    script = [sys.executable, ROOT / "benchmarks" / "pixels.py", "--quick", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "pixels.json").read_text(encoding="utf-8"))
+    (row,) = result["sampling"]
+    assert (row["side"], row["images"], row["different_pixels"]) == (6, 2, 0)
+    assert len(row["ratios"]) == result["rounds"] == 2 and min(row["ratios"]) > 0
+    assert [row["side"] for row in result["growth"]] == [4, 8]
+    assert "pixels that differ" in done.stdout and "microseconds a pixel" in done.stdout
 
 
 @pytest.mark.parametrize("given", [["--rounds", "0"], ["--images", "many"]])

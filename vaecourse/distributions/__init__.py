@@ -7,9 +7,11 @@ from vaecourse.distributions.chain import Chain
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
 from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli, states
+from vaecourse.distributions.discretised_logistic import DiscretisedLogistic
 from vaecourse.distributions.factorised import kl_per_latent
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
+from vaecourse.distributions.quantile import quantile
 from vaecourse.distributions.sampling import (
     frozen,
     frozen_module,
@@ -28,6 +30,7 @@ __all__ = [
     "Chain",
     "Conditional",
     "ContinuousBernoulli",
+    "DiscretisedLogistic",
     "FactorisedBernoulli",
     "Given",
     "Implicit",
@@ -41,6 +44,7 @@ __all__ = [
     "kl",
     "kl_per_latent",
     "log_prob",
+    "quantile",
     "sample_and_log_prob",
     "states",
     "with_tensors",

@@ -1,4 +1,4 @@
-"""Networks: plain functions from tensors to tensors, with no probability in them."""
+"""Fully connected networks, and what fits a network to its place: units, leading dimensions, a part of the input."""
 
 from __future__ import annotations
 
