@@ -28,12 +28,13 @@ from vaecourse.distributions import (
     sample_and_log_prob,
 )
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
+from vaecourse.evaluation import layer_rates
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP, GatedPixelCNN, Part, Rescale
 from vaecourse.objectives import elbo
-from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.posteriors import DiagonalGaussian, Ladder
 from vaecourse.priors import StandardNormal
 
 LATENTS, PIXELS, CLASSES = 4, 64, 10
@@ -87,34 +88,14 @@ def vamp_prior() -> Method:
 # ------------------------------------------------------------------------------------------------ ladder
 
 
-class Ladder(Conditional):
-    """q(z1|z2, x): the prior's Gaussian times the encoder's, normalised (Sønderby et al., 2016, equations 17 to 19)."""
-
-    def __init__(self, below: Conditional):
-        super().__init__()
-        self.below = below
-
-    def forward(self, z: Tensor, message: Tensor) -> td.Independent:
-        prior = self.below(z).base_dist
-        loc, log_scale = full_precision(message).chunk(2, -1)
-        first, second = prior.scale**-2, (-2 * log_scale).exp()
-        return gaussian((first * prior.loc + second * loc) / (first + second), (first + second).rsqrt())
-
-
 def ladder() -> Method:
     below = DiagonalGaussian(MLP(2, (16,), 2 * LATENTS))
     sizes = 2, LATENTS
-    posterior = Chain(DiagonalGaussian(encoder(2 * 2)), Ladder(below), sizes, features=encoder(2 * LATENTS))
+    lower = Ladder(below, DiagonalGaussian(nn.Identity()))
+    posterior = Chain(DiagonalGaussian(encoder(2 * 2)), lower, sizes, features=encoder(2 * LATENTS))
     likelihood = Bernoulli(Part(MLP(LATENTS, (32,), PIXELS), slice(-LATENTS, None)))
     model = LatentVariableModel(Chain(StandardNormal(2), below, sizes), likelihood, posterior)
-    return Method(model, options={"monitor": rate_of_each_layer})
-
-
-def rate_of_each_layer(model: LatentVariableModel, x: Tensor) -> dict[str, Tensor]:
-    q = model.posterior(x)
-    z = q.rsample((1,))
-    top, bottom = (q.log_probs(z) - model.prior().log_probs(z)).mean(1)
-    return {"rate_top": top, "rate_bottom": bottom}
+    return Method(model, options={"monitor": layer_rates})
 
 
 # ------------------------------------------------------------------------------------------------ IAF with context

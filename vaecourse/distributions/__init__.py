@@ -3,7 +3,7 @@
 from vaecourse.distributions import kl  # registers what torch lacks
 from vaecourse.distributions.affine import Affine
 from vaecourse.distributions.autoregressive import Autoregression
-from vaecourse.distributions.chain import Chain
+from vaecourse.distributions.chain import Chain, Layer, layers_of
 from vaecourse.distributions.conditional import Conditional, Given, full_precision
 from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
 from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli, states
@@ -35,6 +35,7 @@ __all__ = [
     "Given",
     "Implicit",
     "InverseCDF",
+    "Layer",
     "VonMises",
     "frozen",
     "frozen_module",
@@ -43,6 +44,7 @@ __all__ = [
     "has_jumps",
     "kl",
     "kl_per_latent",
+    "layers_of",
     "log_prob",
     "quantile",
     "sample_and_log_prob",
