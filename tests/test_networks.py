@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaecourse.networks import MLP, LeadingDims, Rescale
+from vaecourse.networks import MLP, LeadingDims, Rescale, start_at
 
 
 def test_mlp_layers():
@@ -34,3 +34,18 @@ def test_leading_dims_changes_the_shape_only(leading):
     assert y.shape == (*leading, 4, 6, 6)
     one = net(x.reshape(-1, 1, 8, 8)[-1:])[0]
     torch.testing.assert_close(y.reshape(-1, 4, 6, 6)[-1], one)
+
+
+def test_start_at_sets_the_bias_of_the_last_layer():
+    net = nn.Sequential(Rescale(0.5, 0.5), MLP(2, (5,), 3))
+    before = [value.clone() for value in net.parameters()]
+    outputs = torch.tensor([1.0, -2.0, 0.5])
+    assert start_at(net, outputs) is net
+    *others, bias = net.parameters()
+    assert torch.equal(bias, outputs) and bias.requires_grad
+    assert all(torch.equal(value, old) for value, old in zip(others, before))
+    with pytest.raises(ValueError, match=r"outputs must have the shape of the last layer's bias, \[3\], and has \[2\]"):
+        start_at(net, outputs[:2])
+    for bad in (nn.Tanh(), nn.Linear(2, 3, bias=False)):
+        with pytest.raises(ValueError, match="net must end in a linear layer with a bias"):
+            start_at(bad, outputs)

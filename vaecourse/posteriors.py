@@ -6,9 +6,17 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Affine, Categorical, Conditional, FactorisedBernoulli, full_precision
+from vaecourse.distributions import Affine, Categorical, Conditional, FactorisedBernoulli, Piecewise, full_precision
 
-__all__ = ["Categorical", "DiagonalGaussian", "FactorisedBernoulli", "FullCovarianceGaussian", "Scaled", "StudentT"]
+__all__ = [
+    "Categorical",
+    "DiagonalGaussian",
+    "FactorisedBernoulli",
+    "FullCovarianceGaussian",
+    "Piecewise",
+    "Scaled",
+    "StudentT",
+]
 
 
 class DiagonalGaussian(Conditional):

@@ -10,6 +10,8 @@ from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli, s
 from vaecourse.distributions.factorised import kl_per_latent
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
+from vaecourse.distributions.mixture import ConditionalMixture, responsibilities
+from vaecourse.distributions.piecewise import Piecewise, PiecewiseConstant
 from vaecourse.distributions.sampling import (
     frozen,
     frozen_module,
@@ -27,11 +29,14 @@ __all__ = [
     "Categorical",
     "Chain",
     "Conditional",
+    "ConditionalMixture",
     "ContinuousBernoulli",
     "FactorisedBernoulli",
     "Given",
     "Implicit",
     "InverseCDF",
+    "Piecewise",
+    "PiecewiseConstant",
     "VonMises",
     "frozen",
     "frozen_module",
@@ -41,6 +46,7 @@ __all__ = [
     "kl",
     "kl_per_latent",
     "log_prob",
+    "responsibilities",
     "sample_and_log_prob",
     "states",
     "with_tensors",
