@@ -14,7 +14,7 @@ from vaecourse.em.components import BayesRule, BernoulliComponents, GaussianComp
 from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.exact.targets import Measurement
-from vaecourse.flows import Bijector, Flow, Permutation
+from vaecourse.flows import Flow, Permutation, iaf, real_nvp
 from vaecourse.inference import PerDatum
 from vaecourse.likelihoods import Autoregressive, Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
 from vaecourse.model import LatentVariableModel
@@ -41,21 +41,6 @@ def seeded(make, seed=1):
 def _ppca():
     x = torch.randn(50, 2, dtype=torch.float64) @ torch.tensor([[1.0, 0.4], [0.0, 0.5]], dtype=torch.float64)
     return ProbabilisticPCA.from_data(x, 1)
-
-
-class Case(NamedTuple):
-    """A bijector of two dimensions in float64, and a context for it, [C]."""
-
-    bijector: Bijector
-    context: Tensor | None = None
-
-
-def bijectors() -> dict[str, Case]:
-    """Every bijector of the package."""
-    made = {
-        "Permutation": (Permutation(2),),
-    }
-    return {name: Case(bijector.double(), *context) for name, (bijector, *context) in made.items()}
 
 
 def slots() -> dict[str, Slot]:
@@ -90,6 +75,12 @@ def slots() -> dict[str, Slot]:
         "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
         "Chain, bottom-up": (seeded(_chain), c, "real"),
         "Flow": (Flow(DiagonalGaussian(nn.Identity()), Permutation(2)), 0.7 * torch.cat([c, c], -1), "real"),
+        "Flow prior": (seeded(lambda: Flow(StandardNormal(2), *_bent(real_nvp(2, (4,), 2)))), None, "real"),
+        "Flow posterior": (
+            seeded(lambda: Flow(DiagonalGaussian(MLP(2, (), 4)), *_bent(iaf(2, (4,), 2, num_context=2)))),
+            c,
+            "real",
+        ),
         "Given": (seeded(lambda: Given(nn.Linear(2, 3), DiagonalGaussian(nn.Linear(3, 4)))), c, "real"),
         "Categorical": (Categorical(half.log()), c, "one-hot"),
         "FactorisedBernoulli prior": (_uneven(FactorisedBernoulli(torch.zeros(2))), None, "counts 1"),
@@ -133,6 +124,13 @@ def _chain():
 def _uneven(prior):
     nn.init.normal_(prior.logits, generator=torch.Generator().manual_seed(0))
     return prior
+
+
+def _bent(layers):
+    """Layers of a flow with random weights where they start at zero."""
+    for parameter in nn.ModuleList(layers).parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return layers
 
 
 def belief_net(num_latents=3, num_data_dims=4, seed=0) -> LatentVariableModel:
@@ -212,11 +210,9 @@ def z_scores(samples: Tensor, expected: Tensor) -> Tensor:
 
 
 __all__ = [
-    "Case",
     "Slot",
     "all_tuples",
     "belief_net",
-    "bijectors",
     "gauss_hermite",
     "in_chunks",
     "linear_gaussian_model",

@@ -16,7 +16,7 @@ import torch.distributions as td
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaecourse import likelihoods
+from vaecourse import flows, likelihoods
 from vaecourse.distributions import (
     Categorical,
     Chain,
@@ -28,7 +28,6 @@ from vaecourse.distributions import (
     sample_and_log_prob,
 )
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
-from vaecourse.flows import Bijector, Flow, Permutation
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
@@ -131,50 +130,9 @@ def rate_of_each_layer(model: LatentVariableModel, x: Tensor) -> dict[str, Tenso
 # ------------------------------------------------------------------------------------------------ IAF with context
 
 
-class MaskedLinear(nn.Linear):
-    """A linear layer with some of its weights held at zero."""
-
-    def __init__(self, mask: Tensor):
-        super().__init__(mask.shape[1], mask.shape[0])
-        self.register_buffer("mask", mask.float())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.mask, self.bias)
-
-
-class Autoregressive(Bijector):
-    """z -> s z + (1 - s) m, where s and m of a coordinate depend on those before it and on a context."""
-
-    def __init__(self, dim: int, num_hidden: int, num_context: int):
-        super().__init__()
-        degree, hidden = torch.arange(dim), torch.arange(num_hidden) % max(dim - 1, 1)
-        self.inner = MaskedLinear(hidden[:, None] >= degree)
-        self.context = nn.Linear(num_context, num_hidden)
-        self.outer = MaskedLinear(degree.repeat(2)[:, None] > hidden)
-
-    def forward_and_log_det(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        m, gate = self.shift_and_gate(z, c)
-        s = torch.sigmoid(gate)
-        return s * z + (1 - s) * m, F.logsigmoid(gate).sum(-1)
-
-    def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """In as many passes as there are coordinates: each makes one more of them right."""
-        z = torch.zeros_like(y)
-        for _ in range(y.shape[-1]):
-            m, gate = self.shift_and_gate(z, c)
-            s = torch.sigmoid(gate)
-            z = (y - (1 - s) * m) / s
-        return z, -F.logsigmoid(gate).sum(-1)
-
-    def shift_and_gate(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = full_precision(self.outer(torch.tanh(self.inner(z) + self.context(c))))
-        m, gate = outputs.chunk(2, -1)
-        return m, gate + 1.5
-
-
 def iaf(bound: Callable[..., Tensor] = pathwise) -> Method:
-    bijectors = Autoregressive(LATENTS, 32, 16), Permutation(LATENTS), Autoregressive(LATENTS, 32, 16)
-    flow = Flow(DiagonalGaussian(MLP(16, (), 2 * LATENTS)), *bijectors)
+    bijectors = flows.iaf(LATENTS, (32,), 2, num_context=16, elementwise=flows.Gate())
+    flow = flows.Flow(DiagonalGaussian(MLP(16, (), 2 * LATENTS)), *bijectors)
     return Method(LatentVariableModel(StandardNormal(LATENTS), decoder(), Given(encoder(16), flow)), bound)
 
 

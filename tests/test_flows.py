@@ -1,12 +1,13 @@
-"""Every bijector against autograd and its own inverse, before and after training; flows as distributions."""
+"""Every bijector against autograd and its inverse, fresh, trained and with random weights; flows as distributions."""
 
 import math
 
 import pytest
 import torch
 import torch.distributions as td
-from cases import Case, bijectors, seeded
-from methods import Autoregressive
+from bijectors import bijectors
+from cases import seeded
+from test_devices import META, on_meta, reads
 from test_distributions import nodes_and_weights
 from torch import nn
 
@@ -16,33 +17,55 @@ from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
 
 F64 = torch.float64
-CASES = bijectors()
 
 
-def cases():
-    """The package's bijectors, and one of the tests that has a context."""
-    autoregressive = seeded(lambda: Autoregressive(2, 6, 3))
-    return bijectors() | {"Autoregressive": Case(autoregressive, torch.tensor([0.3, -0.8, 0.5], dtype=F64))}
-
-
-def perturbed(case):
-    """The same bijector with other parameters, as training leaves them."""
+def perturbed(case, scale=0.3):
+    """The same bijector with random changes of all parameters: far from where it starts."""
     torch.manual_seed(3)
     with torch.no_grad():
         for parameter in case.bijector.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter += scale * torch.randn_like(parameter)
     return case
 
 
-@pytest.fixture(params=[(name, trained) for name in cases() for trained in (False, True)], ids=str)
+def trained(case, num_steps=30):
+    """The same bijector after some steps of Adam towards a curved density."""
+    parameters = list(case.bijector.parameters())
+    if not parameters:
+        return case
+    optimiser = torch.optim.Adam(parameters, lr=0.03)
+    noise = points(64, case.dim) / 2
+    for _ in range(num_steps):
+        y, log_det = case.bijector.forward_and_log_det(noise, case.context)
+        curve = y[:, 1:] - 0.5 * y[:, :-1] ** 2  # about which the next coordinate lies, within 0.5
+        bound = log_det - 0.5 * y[:, 0].square() - 2 * curve.square().sum(-1)
+        optimiser.zero_grad()
+        (-bound.mean()).backward()
+        optimiser.step()
+    optimiser.zero_grad()
+    return case
+
+
+STATES = {"fresh": lambda case: case, "trained": trained, "random": perturbed}
+NAMES = list(bijectors())
+
+
+@pytest.fixture(params=[(name, state) for name in NAMES for state in STATES], ids=str)
 def case(request):
-    name, trained = request.param
-    made = cases()[name]
-    return perturbed(made) if trained else made
+    """In two dimensions, where a density can be integrated."""
+    name, state = request.param
+    return STATES[state](bijectors()[name])
 
 
-def points(num=6):
-    return 2 * torch.randn(num, 2, dtype=F64, generator=torch.Generator().manual_seed(0))
+@pytest.fixture(params=[(name, state) for name in NAMES for state in STATES], ids=str)
+def wide_case(request):
+    """In five."""
+    name, state = request.param
+    return STATES[state](bijectors(5)[name])
+
+
+def points(num=6, dim=2):
+    return 2 * torch.randn(num, dim, dtype=F64, generator=torch.Generator().manual_seed(0))
 
 
 def has_inverse(bijector):
@@ -50,7 +73,7 @@ def has_inverse(bijector):
 
 
 def test_log_det_is_that_of_the_jacobian(case):
-    for z in points():
+    for z in points(dim=case.dim):
         y, log_det = case.bijector.forward_and_log_det(z, case.context)
         jacobian = torch.autograd.functional.jacobian(
             lambda z: case.bijector.forward_and_log_det(z, case.context)[0], z
@@ -60,7 +83,7 @@ def test_log_det_is_that_of_the_jacobian(case):
 
 
 def test_inverse_leads_back(case):
-    z = points()
+    z = points(dim=case.dim)
     y, log_det = case.bijector.forward_and_log_det(z, case.context)
     if not has_inverse(case.bijector):
         with pytest.raises(NotImplementedError, match="has no inverse: only its own samples have a density"):
@@ -71,22 +94,48 @@ def test_inverse_leads_back(case):
     torch.testing.assert_close(back_log_det, -log_det, rtol=1e-10, atol=1e-10)
 
 
+def test_gradient_of_the_inverse(case):
+    """Through all its passes, by finite differences along a random direction."""
+    if not has_inverse(case.bijector) or not list(case.bijector.parameters()):
+        pytest.skip("it has no inverse, or nothing to learn")
+    y = case.bijector.forward_and_log_det(points(dim=case.dim), case.context)[0].detach()
+
+    def value():
+        z, log_det = case.bijector.inverse_and_log_det(y, case.context)
+        return (log_det - 0.5 * z.square().sum(-1)).sum()
+
+    parameters = list(case.bijector.parameters())
+    gradients = torch.autograd.grad(value(), parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients):
+        direction = torch.randn(parameter.shape, dtype=F64, generator=torch.Generator().manual_seed(5))
+        with torch.no_grad():
+            parameter += 1e-6 * direction
+            above = value()
+            parameter -= 2e-6 * direction
+            below = value()
+            parameter += 1e-6 * direction
+        slope = torch.zeros((), dtype=F64) if gradient is None else (gradient * direction).sum()
+        torch.testing.assert_close(slope, (above - below) / 2e-6, rtol=1e-5, atol=1e-6)
+
+
 def test_samples_and_batch_dimensions_are_mapped_one_by_one(case):
-    z = points(12).reshape(3, 4, 2)
-    context = None if case.context is None else case.context.expand(4, -1)
+    z = points(12, case.dim).reshape(3, 4, case.dim)
+    context = None if case.context is None else torch.arange(1, 5, dtype=F64)[:, None] * case.context
     y, log_det = case.bijector.forward_and_log_det(z, context)
-    assert y.shape == (3, 4, 2) and log_det.shape == (3, 4)
-    one, one_log_det = case.bijector.forward_and_log_det(z[1, 2], case.context)
-    torch.testing.assert_close((y[1, 2], log_det[1, 2]), (one, one_log_det), rtol=1e-12, atol=1e-12)
+    assert y.shape == (3, 4, case.dim) and log_det.shape == (3, 4)
+    for s, b in ((0, 0), (1, 2), (2, 3)):
+        one = case.bijector.forward_and_log_det(z[s, b], None if context is None else context[b])
+        torch.testing.assert_close((y[s, b], log_det[s, b]), one, rtol=1e-12, atol=1e-12)
 
 
 def test_single_precision_agrees_with_double(case):
     """Over z of a hundred standard deviations: relative rounding of float32, times a few operations."""
-    z = 50 * points()
+    z = 50 * points(dim=case.dim)
     y, log_det = case.bijector.forward_and_log_det(z, case.context)
     context = None if case.context is None else case.context.float()
     single = case.bijector.float().forward_and_log_det(z.float(), context)
     case.bijector.double()
+    assert single[0].dtype == single[1].dtype == torch.float32
     torch.testing.assert_close(single[0].double(), y, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(single[1].double(), log_det, rtol=1e-4, atol=1e-4)
 
@@ -97,7 +146,8 @@ def test_flow_integrates_to_one_and_scores_its_own_samples(case):
     flow = Flow(StandardNormal(2), case.bijector).double()
     q = flow() if case.context is None else flow(case.context)
     x, weights = nodes_and_weights("real")
-    assert (q.log_prob(x).exp() @ weights).item() == pytest.approx(1, abs=1e-6)
+    with torch.no_grad():
+        assert (q.log_prob(x).exp() @ weights).item() == pytest.approx(1, abs=1e-6)
     torch.manual_seed(0)
     z, log_q = sample_and_log_prob(q, (50,))
     torch.testing.assert_close(log_q, q.log_prob(z), rtol=1e-10, atol=1e-10)
@@ -109,7 +159,7 @@ def test_path_density_is_that_of_the_frozen_inverse(case):
     if not has_inverse(case.bijector):
         pytest.skip("there is nothing to compare with")
     context = torch.ones(3, dtype=F64) if case.context is None else case.context
-    q = Flow(seeded(lambda: DiagonalGaussian(nn.Linear(3, 4))), case.bijector)(context[None])
+    q = Flow(seeded(lambda: DiagonalGaussian(nn.Linear(3, 2 * case.dim))), case.bijector)(context[None])
     torch.manual_seed(0)
     z, log_q = q.rsample_and_path_log_prob((5,))
     torch.manual_seed(0)
@@ -119,6 +169,64 @@ def test_path_density_is_that_of_the_frozen_inverse(case):
     target = z.detach().requires_grad_()
     (expected_slope,) = torch.autograd.grad(frozen(q).log_prob(target).sum(), target)
     torch.testing.assert_close(slope, expected_slope, rtol=1e-9, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------ the same in five
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        test_log_det_is_that_of_the_jacobian,
+        test_inverse_leads_back,
+        test_samples_and_batch_dimensions_are_mapped_one_by_one,
+        test_single_precision_agrees_with_double,
+        test_path_density_is_that_of_the_frozen_inverse,
+    ],
+)
+def test_in_five_dimensions(wide_case, check):
+    check(wide_case)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_meta(name):
+    """Nothing is born on the CPU by accident, and nothing is read back."""
+    case = bijectors(5)[name]
+    context = None if case.context is None else case.context.to(META)
+    case.bijector.to(META)
+    z = torch.ones(3, 4, 5, dtype=F64, device=META)
+    for direction in (case.bijector.forward_and_log_det, case.bijector.inverse_and_log_det):
+        number, (y, log_det) = reads(lambda direction=direction: direction(z, context))
+        assert number == 0 and on_meta(y) and on_meta(log_det)
+        assert y.shape == (3, 4, 5) and log_det.shape == (3, 4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_dict_brings_everything_back(name):
+    source, target = perturbed(bijectors(5)[name]), bijectors(5)[name]
+    z = points(dim=5)
+    expected = source.bijector.forward_and_log_det(z, source.context)
+    target.bijector.load_state_dict(source.bijector.state_dict())
+    torch.testing.assert_close(target.bijector.forward_and_log_det(z, target.context), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_autocast_rounds_networks_alone(name):
+    """Samples and log-determinants stay in float32, and lead back to where they came from."""
+    case = perturbed(bijectors(5)[name])
+    case.bijector.float()
+    context = None if case.context is None else case.context.float()
+    z = points(dim=5).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        y, log_det = case.bijector.forward_and_log_det(z, context)
+        back, back_log_det = case.bijector.inverse_and_log_det(y, context)
+    assert y.dtype == log_det.dtype == back.dtype == torch.float32
+    # A network is read twice, and bfloat16 keeps three digits of inputs that differ in the last of float32.
+    torch.testing.assert_close(back, z, rtol=0.05, atol=0.2)
+    torch.testing.assert_close(back_log_det, -log_det, rtol=0.05, atol=0.2)
+
+
+# ------------------------------------------------------------------------------------------------ flows
 
 
 def test_a_flow_shares_the_features_of_a_network():
@@ -174,8 +282,8 @@ def test_bijectors_in_a_row_are_a_gaussian_by_hand():
 def test_every_bijector_is_tested_here():
     import vaecourse.flows as room
 
-    tested = {type(case.bijector) for case in CASES.values()}
+    tested = {type(module) for name in NAMES for module in bijectors()[name].bijector.modules()}
     for name in room.__all__:
         kind = getattr(room, name)
-        if isinstance(kind, type) and issubclass(kind, Bijector) and kind is not Bijector:
-            assert kind in tested, f"{name} belongs into cases.bijectors()"
+        if isinstance(kind, type) and issubclass(kind, Bijector | room.Elementwise):
+            assert kind in tested | {Bijector, room.Elementwise}, f"{name} belongs into bijectors._bijectors()"

@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import bijectors
 import cases
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_the_prior_of_the_recipe(monkeypatch):
     prior, line, test = blocks("Add a prior in four steps", "python")
     scope = scope_of(priors)
     exec(prior, scope)
-    (made,) = eval("{" + line + "}", scope).values()
+    (made,) = eval("{" + line + "}", scope | {"dim": 2}).values()
     monkeypatch.setitem(test_distributions.SLOTS, "StudentT", cases.Slot(made[0].double(), *made[1:]))
     test_distributions.test_density_sums_to_one("StudentT")
     test_distributions.test_samples_follow_the_density("StudentT")
@@ -115,8 +116,8 @@ def test_the_bijector_of_the_recipe(trained):
     code, line = blocks("Add a bijector in three steps", "python")
     scope = scope_of(bijector, torch=torch)
     exec(code, scope)
-    ((made, *context),) = eval("{" + line + "}", scope).values()
-    case = cases.Case(made.double(), *context)
+    ((made, *context),) = eval("{" + line + "}", scope | {"dim": 2}).values()
+    case = bijectors.Case(made.double(), *context)
     case = test_flows.perturbed(case) if trained else case
     for check in (
         test_flows.test_log_det_is_that_of_the_jacobian,
@@ -159,7 +160,7 @@ def test_the_kernel_of_the_recipe(monkeypatch):
     code, line = blocks("Add a kernel in three steps", "python")
     scope = scope_of(langevin, F=torch.nn.functional)
     exec(code, scope)
-    ((name, make),) = eval("{" + line + "}", scope).items()
+    ((name, make),) = eval("{" + line + "}", scope | {"dim": 2}).items()
     monkeypatch.setitem(test_mcmc.KERNELS, name, make)
     test_mcmc.test_moments_of_a_correlated_gaussian(name)
     test_mcmc.test_a_density_in_one_dimension_against_quadrature(name)

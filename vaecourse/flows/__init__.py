@@ -1,7 +1,35 @@
 """Flows: a simple distribution pushed through bijectors whose Jacobian determinants are cheap."""
 
+from vaecourse.flows.affine import ElementwiseAffine
+from vaecourse.flows.autoregressive import Autoregressive
 from vaecourse.flows.bijector import Bijector
+from vaecourse.flows.conditioner import MADE, Conditioner, MaskedLinear, fully_connected
+from vaecourse.flows.coupling import Coupling
+from vaecourse.flows.elementwise import Elementwise, Gate, Shift, ShiftAndScale
 from vaecourse.flows.flow import Flow, FlowDistribution
+from vaecourse.flows.inverse import Inverse
 from vaecourse.flows.permutation import Permutation
+from vaecourse.flows.stacks import iaf, maf, nice, real_nvp
 
-__all__ = ["Bijector", "Flow", "FlowDistribution", "Permutation"]
+__all__ = [
+    "MADE",
+    "Autoregressive",
+    "Bijector",
+    "Conditioner",
+    "Coupling",
+    "Elementwise",
+    "ElementwiseAffine",
+    "Flow",
+    "FlowDistribution",
+    "Gate",
+    "Inverse",
+    "MaskedLinear",
+    "Permutation",
+    "Shift",
+    "ShiftAndScale",
+    "fully_connected",
+    "iaf",
+    "maf",
+    "nice",
+    "real_nvp",
+]

@@ -1,0 +1,80 @@
+"""Every bijector of the package, once: one registry that drives one generic test."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vaecourse.flows import (
+    Autoregressive,
+    Bijector,
+    Coupling,
+    ElementwiseAffine,
+    Gate,
+    Inverse,
+    Permutation,
+    Shift,
+    iaf,
+    maf,
+    real_nvp,
+)
+
+F64 = torch.float64
+CONTEXT = torch.tensor([0.3, -0.8, 0.5], dtype=F64)
+
+
+class Case(NamedTuple):
+    """A bijector in float64, a context for it, [C], and in how many dimensions it is."""
+
+    bijector: Bijector
+    context: Tensor | None = None
+    dim: int = 2
+
+
+class Stack(Bijector):
+    """Layers in a row as one bijector."""
+
+    def __init__(self, layers: list[Bijector]):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward_and_log_det(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        log_det = 0.0
+        for layer in self.layers:
+            z, part = layer.forward_and_log_det(z, c)
+            log_det = log_det + part
+        return z, log_det
+
+    def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        log_det = 0.0
+        for layer in reversed(self.layers):
+            y, part = layer.inverse_and_log_det(y, c)
+            log_det = log_det + part
+        return y, log_det
+
+
+def bijectors(dim: int = 2) -> dict[str, Case]:
+    """Every bijector of the package, once or more; in a line the bijector and, if it reads one, its context."""
+    with torch.random.fork_rng([], device_type="cpu"):
+        torch.manual_seed(1)
+        made = _bijectors(dim)
+    return {name: Case(line[0].double(), *(line[1:] or [None]), dim) for name, line in made.items()}
+
+
+def _bijectors(dim: int) -> dict[str, tuple]:
+    return {
+        "Permutation": (Permutation(dim),),
+        "ElementwiseAffine": (ElementwiseAffine(dim),),
+        "real NVP": (Coupling(dim, (8,)),),
+        "real NVP, the first part moves": (Coupling(dim, (8, 8), moves="first"),),
+        "real NVP, with context": (Coupling(dim, (8,), num_context=3), CONTEXT),
+        "NICE": (Coupling(dim, (8,), elementwise=Shift()),),
+        "IAF": (Autoregressive(dim, (8, 8)),),
+        "IAF, gated, with context": (Autoregressive(dim, (8,), num_context=3, elementwise=Gate()), CONTEXT),
+        "IAF, without hidden layers": (Autoregressive(dim, ()),),
+        "MAF": (Inverse(Autoregressive(dim, (8,))),),
+        "MAF, with context": (Inverse(Autoregressive(dim, (8,), num_context=3)), CONTEXT),
+        "stack of couplings": (Stack(real_nvp(dim, (8,), 3, num_context=3)), CONTEXT),
+        "stack of IAF": (Stack(iaf(dim, (8,), 2)),),
+        "stack of MAF": (Stack(maf(dim, (8,), 3)),),
+    }
