@@ -28,7 +28,7 @@ from vaecourse.likelihoods import (
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP, GatedPixelCNN, Part
 from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Ladder, OfFeatures, Scaled, StudentT
-from vaecourse.priors import Fixed, MixtureOfGaussians, StandardNormal
+from vaecourse.priors import ConditionalMixture, Fixed, MixtureOfGaussians, Piecewise, StandardNormal, VampPrior
 
 
 class Slot(NamedTuple):
@@ -63,6 +63,10 @@ def slots() -> dict[str, Slot]:
         "StandardNormal": (StandardNormal(2), None, "real"),
         "MixtureOfGaussians": (seeded(lambda: MixtureOfGaussians(3, 2)), None, "real"),
         "Fixed": (Fixed(td.MultivariateNormal(means[0], covariances[0])), None, "real"),
+        "VampPrior": (seeded(lambda: VampPrior(DiagonalGaussian(MLP(2, (4,), 4)), torch.rand(3, 2))), None, "real"),
+        "Piecewise prior": (Piecewise(torch.stack([half.log(), -c[0]])), None, "unit"),
+        "Piecewise": (seeded(lambda: Piecewise(MLP(2, (4,), 2 * 4), 4)), 3 * c, "unit"),
+        "ConditionalMixture": (seeded(lambda: ConditionalMixture(MLP(2, (4,), 2 * 3 * 2), 3)), c, "real"),
         "Measurement": (Measurement(torch.sin, torch.exp), c, "real"),
         "Bernoulli": (seeded(lambda: Bernoulli(MLP(2, (4,), 2))), c, "counts 1"),
         "ContinuousBernoulli": (seeded(lambda: ContinuousBernoulli(MLP(2, (4,), 2))), 3 * c, "unit"),

@@ -35,7 +35,7 @@ from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP, GatedPixelCNN, Part, Rescale
 from vaecourse.objectives import elbo
 from vaecourse.posteriors import DiagonalGaussian, Ladder
-from vaecourse.priors import StandardNormal
+from vaecourse.priors import ConditionalMixture, Piecewise, StandardNormal, VampPrior
 
 LATENTS, PIXELS, CLASSES = 4, 64, 10
 ONE = torch.Size()
@@ -66,23 +66,33 @@ def gaussian(loc: Tensor, scale: Tensor) -> td.Independent:
 # ------------------------------------------------------------------------------------------------ VampPrior
 
 
-class VampPrior(Conditional):
-    """p(z) = 1/K sum_k q(z | u_k) (Tomczak & Welling, 2018, equation 9): a slot that holds another slot."""
-
-    def __init__(self, posterior: Conditional, num_inputs: int):
-        super().__init__()
-        self.posterior = posterior
-        self.logits = nn.Parameter(torch.randn(num_inputs, PIXELS))
-
-    def forward(self, c: Tensor | None = None) -> td.MixtureSameFamily:
-        components = self.posterior(self.logits.sigmoid())
-        even = td.Categorical(logits=components.mean.new_zeros(len(self.logits)), validate_args=False)
-        return td.MixtureSameFamily(even, components, validate_args=False)
-
-
 def vamp_prior() -> Method:
     posterior = DiagonalGaussian(encoder(2 * LATENTS))
-    return Method(LatentVariableModel(VampPrior(posterior, 20), decoder(), posterior))
+    return Method(LatentVariableModel(VampPrior(posterior, torch.rand(20, PIXELS)), decoder(), posterior))
+
+
+# ------------------------------------------------------------------------------------------------ GMVAE
+
+
+def gmvae() -> Method:
+    """p(z2) sum_c p(c) p(z1|z2, c) (Dilokthanakul et al., 2016), the sum over clusters in the prior's density."""
+    sizes = 2, LATENTS
+    prior = Chain(StandardNormal(2), ConditionalMixture(MLP(2, (16,), 2 * 5 * LATENTS), 5), sizes)
+    given = MLP(2 + 16, (16,), 2 * LATENTS)
+    posterior = Chain(DiagonalGaussian(encoder(2 * 2)), Beside(given), sizes, features=encoder(16))
+    likelihood = Bernoulli(Part(MLP(LATENTS, (32,), PIXELS), slice(-LATENTS, None)))
+    return Method(LatentVariableModel(prior, likelihood, posterior))
+
+
+class Beside(Conditional):
+    """q(z1|z2, x) by a network that reads z2 beside the features of x."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.family = DiagonalGaussian(net)
+
+    def forward(self, z: Tensor, features: Tensor) -> td.Distribution:
+        return self.family(torch.cat([z, features.to(z).expand(*z.shape[:-1], -1)], -1))
 
 
 # ------------------------------------------------------------------------------------------------ ladder
@@ -317,68 +327,10 @@ def semi_amortised() -> Method:
 # ------------------------------------------------------------------------------------------------ piecewise
 
 
-class PiecewiseConstant(td.Distribution):
-    """K equal bins of [0, 1], each with a mass of its own (Serban et al., 2017): a density with jumps."""
-
-    arg_constraints: ClassVar = {}
-    support = td.constraints.unit_interval
-    has_rsample = True
-    has_jumps = True
-
-    def __init__(self, logits: Tensor):
-        self.logits = logits.log_softmax(-1)  # [..., K]
-        super().__init__(logits.shape[:-1], validate_args=False)
-
-    @property
-    def num_bins(self) -> int:
-        return self.logits.shape[-1]
-
-    def icdf(self, u: Tensor) -> Tensor:
-        mass = self.logits.exp()
-        above = mass.cumsum(-1)
-        bin_ = (u[..., None] > above).sum(-1, keepdim=True).clamp(max=self.num_bins - 1)
-        shape = (*u.shape, self.num_bins)
-        above, mass = (part.expand(shape).gather(-1, bin_).squeeze(-1) for part in (above, mass))
-        return ((bin_.squeeze(-1) + (u - (above - mass)) / mass) / self.num_bins).clamp(0, 1)
-
-    def rsample(self, sample_shape: torch.Size = ONE) -> Tensor:
-        shape = self._extended_shape(torch.Size(sample_shape))
-        return self.icdf(torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device))
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        bin_ = (value * self.num_bins).long().clamp(0, self.num_bins - 1)
-        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
-        logits = self.logits.expand(*shape, self.num_bins)
-        return logits.gather(-1, bin_.expand(shape)[..., None]).squeeze(-1) + math.log(self.num_bins)
-
-
-@td.register_kl(PiecewiseConstant, PiecewiseConstant)
-def _kl_piecewise(q: PiecewiseConstant, p: PiecewiseConstant) -> Tensor:
-    return (q.logits.exp() * (q.logits - p.logits)).sum(-1)
-
-
-class PiecewisePrior(Conditional):
-    def __init__(self, num_bins: int):
-        super().__init__()
-        self.logits = nn.Parameter(0.5 * torch.randn(LATENTS, num_bins))
-
-    def forward(self, c: Tensor | None = None) -> td.Independent:
-        return td.Independent(PiecewiseConstant(self.logits), 1)
-
-
-class PiecewisePosterior(Conditional):
-    def __init__(self, net: nn.Module, num_bins: int):
-        super().__init__()
-        self.net = net
-        self.num_bins = num_bins
-
-    def forward(self, c: Tensor) -> td.Independent:
-        return td.Independent(PiecewiseConstant(full_precision(self.net(c)).unflatten(-1, (-1, self.num_bins))), 1)
-
-
 def piecewise() -> Method:
-    posterior = PiecewisePosterior(encoder(LATENTS * 5), 5)
-    return Method(LatentVariableModel(PiecewisePrior(5), decoder(), posterior), analytic_kl)
+    posterior = Piecewise(encoder(LATENTS * 5), num_bins=5)
+    prior = Piecewise(0.5 * torch.randn(LATENTS, 5))
+    return Method(LatentVariableModel(prior, decoder(), posterior), analytic_kl)
 
 
 # ------------------------------------------------------------------------------------------------ MCMC-refined
@@ -437,6 +389,7 @@ def mixture() -> Method:
 
 METHODS: dict[str, Callable[[], Method]] = {
     "VampPrior": vamp_prior,
+    "GMVAE": gmvae,
     "ladder": ladder,
     "IAF": iaf,
     "IAF, sticking the landing": lambda: iaf(stl),

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from cases import linear_gaussian_model, neural_model, two_state, unadjusted, z_scores
-from methods import METHODS, VampPrior
+from methods import METHODS
 from torch import nn
 
 from vaecourse import mcmc
@@ -18,7 +18,7 @@ from vaecourse.evaluation.estimate import from_log_weights
 from vaecourse.exact import linear_gaussian_marginal, quadrature
 from vaecourse.flows import Bijector, Flow
 from vaecourse.posteriors import DiagonalGaussian, Scaled
-from vaecourse.priors import StandardNormal
+from vaecourse.priors import StandardNormal, VampPrior
 from vaecourse.randomness import key, seeded
 
 F64 = torch.float64

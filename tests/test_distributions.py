@@ -38,8 +38,10 @@ def nodes_and_weights(support):
             (401**2,), float(axis[1] - axis[0]) ** 2, dtype=torch.float64
         )
     if support == "unit":
-        nodes, weights = (torch.from_numpy(part) / 2 for part in np.polynomial.legendre.leggauss(40))
-        return torch.cartesian_prod(nodes + 0.5, nodes + 0.5), torch.cartesian_prod(weights, weights).prod(-1)
+        nodes, weights = (torch.from_numpy(part) / 8 for part in np.polynomial.legendre.leggauss(40))
+        middles = torch.arange(4, dtype=torch.float64) / 4 + 0.125  # four panels: a density may jump between them
+        nodes, weights = (middles[:, None] + nodes).flatten(), weights.repeat(4)
+        return torch.cartesian_prod(nodes, nodes), torch.cartesian_prod(weights, weights).prod(-1)
     if support == "one-hot":
         return torch.eye(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
     counts = torch.arange(int(support.split()[1]) + 1, dtype=torch.float64)

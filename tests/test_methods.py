@@ -1,4 +1,4 @@
-"""Eleven structurally hard methods train through `fit` as they are: in float32, in bfloat16, and resumed bit for bit.
+"""Twelve structurally hard methods train through `fit` as they are: in float32, in bfloat16, and resumed bit for bit.
 
 The compiled ones take minutes: ``pytest -m compiled tests/test_methods.py``.
 """
@@ -6,7 +6,7 @@ The compiled ones take minutes: ``pytest -m compiled tests/test_methods.py``.
 import pytest
 import torch
 from cases import neural_model, z_scores
-from methods import METHODS, Hamiltonian, PiecewiseConstant, VampPrior, iaf
+from methods import METHODS, Hamiltonian, iaf
 
 from vaecourse import data
 from vaecourse.distributions import frozen, sample_and_log_prob
@@ -15,6 +15,7 @@ from vaecourse.evaluation import importance_log_likelihood
 from vaecourse.exact import quadrature
 from vaecourse.model import LatentVariableModel
 from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.priors import VampPrior
 from vaecourse.training import fit, load_checkpoint, save_checkpoint
 
 EXACT = [name for name in METHODS if name not in ("M2", "adversarial")]  # whose q(z|x) has a density
@@ -140,14 +141,3 @@ def test_hamiltonian_weights_average_to_the_evidence():
         draw = LatentVariableModel(model.prior, model.likelihood, posterior).draw(x, 20_000)
     scores = z_scores(draw.log_w.exp(), quadrature(model, x).log_px.exp())
     assert scores.abs().max() < 4, scores  # two tests; one above 4 has probability 1e-4
-
-
-def test_piecewise_by_hand():
-    """Masses (1, 3, 2, 2)/8: a mean of 0.53125, and 0.3 of the mass below 0.366667."""
-    q = PiecewiseConstant(torch.tensor([1.0, 3.0, 2.0, 2.0], dtype=torch.float64).log())
-    assert q.icdf(torch.tensor(0.3, dtype=torch.float64)).item() == pytest.approx(
-        0.25 + 0.25 * 0.175 / 0.375, abs=1e-12
-    )
-    middles = torch.arange(4, dtype=torch.float64) / 4 + 0.125
-    assert (q.log_prob(middles).exp() * middles).mean().item() == pytest.approx(0.53125, abs=1e-12)
-    torch.testing.assert_close(q.log_prob(middles).exp(), torch.tensor([0.5, 1.5, 1.0, 1.0], dtype=torch.float64))

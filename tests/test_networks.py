@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaecourse.networks import MLP, Joined, LeadingDims, Rescale
+from vaecourse.networks import MLP, Joined, LeadingDims, Rescale, start_at
 
 
 def test_mlp_layers():
@@ -42,3 +42,18 @@ def test_joined_reads_its_inputs_side_by_side():
     z, features = torch.randn(7, 4, 2, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     expected = z @ net.weight[:, :2].T + features @ net.weight[:, 2:].T + net.bias
     torch.testing.assert_close(Joined(net)(z, features), expected)
+
+
+def test_start_at_sets_the_bias_of_the_last_layer():
+    net = nn.Sequential(Rescale(0.5, 0.5), MLP(2, (5,), 3))
+    before = [value.clone() for value in net.parameters()]
+    outputs = torch.tensor([1.0, -2.0, 0.5])
+    assert start_at(net, outputs) is net
+    *others, bias = net.parameters()
+    assert torch.equal(bias, outputs) and bias.requires_grad
+    assert all(torch.equal(value, old) for value, old in zip(others, before))
+    with pytest.raises(ValueError, match=r"outputs must have the shape of the last layer's bias, \[3\], and has \[2\]"):
+        start_at(net, outputs[:2])
+    for bad in (nn.Tanh(), nn.Linear(2, 3, bias=False)):
+        with pytest.raises(ValueError, match="net must end in a linear layer with a bias"):
+            start_at(bad, outputs)

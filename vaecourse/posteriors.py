@@ -6,7 +6,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Affine, Categorical, Conditional, FactorisedBernoulli, full_precision
+from vaecourse.distributions import Affine, Categorical, Conditional, FactorisedBernoulli, Piecewise, full_precision
 
 __all__ = [
     "Categorical",
@@ -15,6 +15,7 @@ __all__ = [
     "FullCovarianceGaussian",
     "Ladder",
     "OfFeatures",
+    "Piecewise",
     "Scaled",
     "StudentT",
 ]

@@ -8,9 +8,26 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Categorical, Conditional, FactorisedBernoulli, frozen, with_tensors
+from vaecourse.distributions import (
+    Categorical,
+    Conditional,
+    ConditionalMixture,
+    FactorisedBernoulli,
+    Piecewise,
+    frozen,
+    with_tensors,
+)
 
-__all__ = ["Categorical", "FactorisedBernoulli", "Fixed", "MixtureOfGaussians", "StandardNormal"]
+__all__ = [
+    "Categorical",
+    "ConditionalMixture",
+    "FactorisedBernoulli",
+    "Fixed",
+    "MixtureOfGaussians",
+    "Piecewise",
+    "StandardNormal",
+    "VampPrior",
+]
 
 
 class StandardNormal(Conditional):
@@ -50,6 +67,83 @@ class MixtureOfGaussians(Conditional):
         components = td.Independent(td.Normal(self.loc, self.log_scale.exp(), validate_args=False), 1)
         weights = td.Categorical(logits=self.logits, validate_args=False)
         return _at_each(td.MixtureSameFamily(weights, components, validate_args=False), c)
+
+
+class VampPrior(Conditional):
+    r"""A mixture of the posterior at K learned inputs, :math:`p(z) = \frac1K \sum_k q(z|u_k)`.
+
+    The prior that maximises the average bound is the aggregate posterior itself, :math:`\frac1N \sum_n q(z|x_n)`; with
+    the N data in it every one would have to be encoded for every bound, and nothing would stop it from learning them by
+    heart. K pseudo-inputs u, learned with everything else, stand in for them.
+
+    It starts near a fixed point at which the posterior ignores x, and stays there unless the decoder has something
+    better to do than to learn the mean image: set the decoder's bias with :func:`~vaecourse.networks.start_at`.
+
+    Args:
+        posterior: q(z|x), the model's own (the two share their parameters), with any distribution that has a density.
+        inputs: the pseudo-inputs u at the start, [K, D], in the units of the data.
+        low: the least value of the data; pseudo-inputs stay above.
+        high: the largest.
+
+    Raises:
+        ValueError: low is not below high, or inputs is not [K, D] with values between the two.
+
+    References:
+        Tomczak & Welling (2018), VAE with a VampPrior, equation 9.
+
+    Example:
+        >>> from vaecourse.posteriors import DiagonalGaussian
+        >>> q = DiagonalGaussian(nn.Linear(64, 2 * 3))
+        >>> x = torch.rand(100, 64).round()
+        >>> prior = VampPrior.from_data(q, x, num_inputs=20)
+        >>> prior().sample((5,)).shape, prior().log_prob(torch.zeros(3)).shape
+        (torch.Size([5, 3]), torch.Size([]))
+    """
+
+    def __init__(self, posterior: Conditional, inputs: Tensor, low: float = 0.0, high: float = 1.0):
+        super().__init__()
+        if not low < high:
+            raise ValueError(f"low must be below high, and they are {low} and {high}")
+        if inputs.ndim != 2 or len(inputs) < 1 or not bool(((inputs >= low) & (inputs <= high)).all()):
+            raise ValueError(
+                f"inputs must be [K, D] with values in {low:g}..{high:g}, and has shape {list(inputs.shape)} with "
+                f"values in {inputs.min():g}..{inputs.max():g}"
+            )
+        self.posterior = posterior
+        self.low, self.high = low, high
+        share = (inputs.to(torch.get_default_dtype()) - low) / (high - low)
+        self.logits = nn.Parameter(share.clamp(0.05, 0.95).logit())  # chosen: at 0 and 1 a sigmoid has no slope
+
+    @classmethod
+    def from_data(
+        cls, posterior: Conditional, x: Tensor, num_inputs: int, generator: torch.Generator | None = None
+    ) -> VampPrior:
+        """One whose pseudo-inputs start as K different data, with their least and largest value as limits.
+
+        Args:
+            posterior: the model's q(z|x).
+            x: data of shape [N, D].
+            num_inputs: number K, at most N.
+            generator: which data; None for torch's own.
+
+        Raises:
+            ValueError: there are fewer data than pseudo-inputs.
+        """
+        if not 1 <= num_inputs <= len(x):
+            raise ValueError(f"num_inputs must be between 1 and the number of data, {len(x)}, and is {num_inputs}")
+        rows = torch.randperm(len(x), generator=generator)[:num_inputs]
+        return cls(posterior, x[rows.to(x.device)], x.min().item(), x.max().item())
+
+    @property
+    def inputs(self) -> Tensor:
+        """The pseudo-inputs u, [K, D], in the units of the data."""
+        return self.low + (self.high - self.low) * self.logits.sigmoid()
+
+    def forward(self, c: Tensor | None = None) -> td.MixtureSameFamily:
+        """The mixture with event shape [L]; of a context only the batch shape is used."""
+        components = self.posterior(self.inputs)
+        even = td.Categorical(logits=self.logits.new_zeros(len(self.logits)), validate_args=False)
+        return _at_each(td.MixtureSameFamily(even, components, validate_args=False), c)
 
 
 class Fixed(Conditional):

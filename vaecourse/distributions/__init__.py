@@ -11,6 +11,8 @@ from vaecourse.distributions.discretised_logistic import DiscretisedLogistic
 from vaecourse.distributions.factorised import kl_per_latent
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
+from vaecourse.distributions.mixture import ConditionalMixture, responsibilities
+from vaecourse.distributions.piecewise import Piecewise, PiecewiseConstant
 from vaecourse.distributions.quantile import quantile
 from vaecourse.distributions.sampling import (
     frozen,
@@ -29,6 +31,7 @@ __all__ = [
     "Categorical",
     "Chain",
     "Conditional",
+    "ConditionalMixture",
     "ContinuousBernoulli",
     "DiscretisedLogistic",
     "FactorisedBernoulli",
@@ -36,6 +39,8 @@ __all__ = [
     "Implicit",
     "InverseCDF",
     "Layer",
+    "Piecewise",
+    "PiecewiseConstant",
     "VonMises",
     "frozen",
     "frozen_module",
@@ -47,6 +52,7 @@ __all__ = [
     "layers_of",
     "log_prob",
     "quantile",
+    "responsibilities",
     "sample_and_log_prob",
     "states",
     "with_tensors",

@@ -131,3 +131,37 @@ class Joined(nn.Module):
         """Inputs [..., A], [..., B], ..., whose leading dimensions broadcast, to output [..., H]."""
         leading = torch.broadcast_shapes(*(part.shape[:-1] for part in inputs))
         return self.net(torch.cat([part.expand(*leading, -1) for part in inputs], -1))
+
+
+@torch.no_grad()
+def start_at(net: nn.Module, outputs: Tensor) -> nn.Module:
+    """Let a network start near given outputs: they become the bias of its last linear layer.
+
+    A decoder that starts at the logits of the pixel means need not learn the mean image first. Until it has, z tells it
+    little, and whatever costs nats per latent (a KL, a prior that can follow the posterior) may switch z off for good.
+
+    Args:
+        net: a network whose last linear layer gives its outputs, such as :class:`MLP`; it is changed.
+        outputs: of the size of that layer's outputs.
+
+    Returns:
+        The same network.
+
+    Raises:
+        ValueError: net has no linear layer with a bias of that size at its end.
+
+    Example:
+        >>> x = torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
+        >>> decoder = start_at(MLP(2, (8,), 3), x.mean(0).clamp(0.01, 0.99).logit())
+        >>> decoder.layers[-1].bias
+        Parameter containing:
+        tensor([-4.5951,  0.0000,  4.5951], requires_grad=True)
+    """
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+    if not layers or layers[-1].bias is None:
+        raise ValueError(f"net must end in a linear layer with a bias, and is {type(net).__name__}")
+    if layers[-1].bias.shape != outputs.shape:
+        given, needed = list(outputs.shape), list(layers[-1].bias.shape)
+        raise ValueError(f"outputs must have the shape of the last layer's bias, {needed}, and has {given}")
+    layers[-1].bias.copy_(outputs)
+    return net
