@@ -12,7 +12,6 @@ from vaecourse.likelihoods import DiscretisedLogistic as Likelihood
 from vaecourse.likelihoods import check_support
 
 F64 = torch.float64
-mp.mp.dps = 120
 
 
 def made(num_levels, dtype=F64):
@@ -45,9 +44,10 @@ def exact(x, loc, scale, num_levels):
     def cdf(value):
         return 1 / (1 + mp.exp(-(mp.mpf(value) - mp.mpf(loc)) / mp.mpf(scale)))
 
-    upper = cdf(x + 0.5) if x < num_levels - 1 else mp.mpf(1)
-    lower = cdf(x - 0.5) if x > 0 else mp.mpf(0)
-    return float(mp.log(upper - lower))
+    with mp.workdps(120):
+        upper = cdf(x + 0.5) if x < num_levels - 1 else mp.mpf(1)
+        lower = cdf(x - 0.5) if x > 0 else mp.mpf(0)
+        return float(mp.log(upper - lower))
 
 
 @pytest.mark.parametrize(

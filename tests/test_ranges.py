@@ -127,8 +127,9 @@ ALL = FAMILIES | SLOTS
 CASES = [(name, parameter) for name, family in ALL.items() for parameter in family.parameters]
 
 
-# Made of other families, which are here, or on levels: test_autoregressive.py and test_discretised_logistic.py sum up.
-COMPOSED = {distributions.Autoregression, distributions.DiscretisedLogistic}
+# Made of other families, which are here, or with sums in place of integrals, on levels or bins: their own tests sum up
+# (test_autoregressive.py, test_discretised_logistic.py, test_piecewise.py).
+COMPOSED = {distributions.Autoregression, distributions.DiscretisedLogistic, distributions.PiecewiseConstant}
 
 
 def test_every_family_is_here():
