@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -24,15 +25,15 @@ from vaecourse.distributions import (
     Given,
     frozen_module,
     full_precision,
-    log_prob,
     sample_and_log_prob,
 )
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
+from vaecourse.estimators.semi_supervised import accuracy, semi_supervised
 from vaecourse.evaluation import layer_rates
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
-from vaecourse.networks import MLP, GatedPixelCNN, Part, Rescale
+from vaecourse.networks import MLP, GatedPixelCNN, Joined, Part, Rescale
 from vaecourse.objectives import elbo
 from vaecourse.posteriors import DiagonalGaussian, Ladder
 from vaecourse.priors import ConditionalMixture, Piecewise, StandardNormal, VampPrior
@@ -120,57 +121,13 @@ def iaf(bound: Callable[..., Tensor] = pathwise) -> Method:
 # ------------------------------------------------------------------------------------------------ M2
 
 
-class Labelled(Conditional):
-    """A distribution of a class and one of z given the class (for a prior: of z alone)."""
-
-    def __init__(self, of_class: Conditional, of_latents: Conditional):
-        super().__init__()
-        self.of_class = of_class
-        self.of_latents = of_latents
-
-    def forward(self, *context: Tensor) -> td.Distribution:
-        return Concatenated(self.of_latents(), self.of_class())
-
-
-class Concatenated(td.Distribution):
-    """Two independent variables side by side, to be sampled only."""
-
-    arg_constraints: ClassVar = {}
-
-    def __init__(self, *parts: td.Distribution):
-        self.parts = parts
-        super().__init__(event_shape=torch.Size([sum(part.event_shape[0] for part in parts)]), validate_args=False)
-
-    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
-        return torch.cat([part.sample(sample_shape) for part in self.parts], -1)
-
-
-def m2_bound(model: LatentVariableModel, x: Tensor, y: Tensor, weight: float = 10.0) -> Tensor:
-    """Kingma et al. (2014), equations 6 to 9: labels that were withheld (rows of zeros) are summed over."""
-    every = torch.eye(CLASSES, device=x.device, dtype=x.dtype).repeat_interleave(len(x), 0)  # [K B, K]
-    repeated = x.repeat(CLASSES, 1)  # [K B, D]
-    q = model.posterior.of_latents(torch.cat([repeated, every], -1))
-    z, log_q = sample_and_log_prob(q, (1,))
-    prior = model.prior
-    log_pz = log_prob(prior.of_latents(), z) + prior.of_class().log_prob(every)
-    log_px = log_prob(model.likelihood(torch.cat([z, every[None]], -1)), repeated)
-    of_each_class = (log_px + log_pz - log_q).mean(0).reshape(CLASSES, len(x))  # [K, B]
-    logits = model.posterior.of_class(x).logits  # [B, K], normalised
-    observed = (of_each_class * y.T).sum(0) + weight * (logits * y).sum(-1)
-    withheld = (logits.exp().T * (of_each_class - logits.T)).sum(0)
-    return torch.where(y.sum(-1) > 0, observed, withheld)
-
-
-def accuracy(model: LatentVariableModel, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    return {"accuracy": (model.posterior.of_class(x).logits.argmax(-1) == y.argmax(-1)).to(x)}
-
-
 def m2() -> Method:
-    prior = Labelled(Categorical(torch.zeros(CLASSES)), StandardNormal(LATENTS))
-    of_latents = DiagonalGaussian(MLP(PIXELS + CLASSES, (32,), 2 * LATENTS))
-    posterior = Labelled(Categorical(encoder(CLASSES)), of_latents)
-    model = LatentVariableModel(prior, decoder(LATENTS + CLASSES), posterior)
-    return Method(model, m2_bound, labels=True, options={"monitor": accuracy})
+    sizes = CLASSES, LATENTS
+    prior = Chain(Categorical(torch.zeros(CLASSES)), StandardNormal(LATENTS), sizes)
+    of_latents = Given(Joined(MLP(CLASSES + PIXELS, (32,), 2 * LATENTS)), DiagonalGaussian(nn.Identity()))
+    posterior = Chain(Categorical(encoder(CLASSES)), of_latents, sizes, features=Rescale(0.5, 0.5))
+    model = LatentVariableModel(prior, decoder(sum(sizes)), posterior)
+    return Method(model, partial(semi_supervised, alpha=10.0), labels=True, options={"monitor": accuracy})
 
 
 # ------------------------------------------------------------------------------------------------ adversarial VB
