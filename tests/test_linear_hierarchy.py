@@ -74,6 +74,7 @@ def test_the_bound_of_the_exact_posterior_is_log_p(sizes):
     for inference in ("top-down", "bottom-up"):
         torch.testing.assert_close(exact.bound(x, inference), log_px, **EXACT)
     torch.testing.assert_close(log_px - exact.bound(x, "factorised"), torch.full_like(log_px, exact.factorised_gap()))
+    assert exact.factorised_gap() == pytest.approx(exact.information(), abs=1e-10)  # of two Gaussian blocks
     moved = exact.terms(x, "bottom-up") - exact.terms(x, "top-down")
     information = torch.full_like(moved[0], exact.information())
     torch.testing.assert_close(moved, torch.stack([information, -information]), **EXACT)

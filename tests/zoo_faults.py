@@ -603,6 +603,63 @@ right = m.everyday_sizes
 m.everyday_sizes = lambda images: right(images).rename(columns={"one file": "a file each", "a file each": "one file"})
 """
 
+CHAIN_IN_THE_ORDER_OF_DRAWING = """
+import torch
+import vaecourse.distributions.chain as m
+m.ChainDistribution._stacked = lambda self, first, second: first + [
+    layer._replace(turn=layer.turn + len(first)) for layer in second
+]
+"""
+
+LADDER_ADDS_VARIANCES = """
+import torch.distributions as td
+import vaecourse.posteriors as m
+def forward(self, z, features):
+    p, e = self.prior(z).base_dist, self.evidence(features).base_dist
+    variance = p.scale**2 + e.scale**2
+    loc = (p.loc * e.scale**2 + e.loc * p.scale**2) / variance
+    return td.Independent(td.Normal(loc, variance.sqrt(), validate_args=False), 1)
+m.Ladder.forward = forward
+"""
+
+LADDER_WEIGHS_BY_SCALES = """
+import torch.distributions as td
+import vaecourse.posteriors as m
+def forward(self, z, features):
+    p, e = self.prior(z).base_dist, self.evidence(features).base_dist
+    loc = (p.loc / p.scale + e.loc / e.scale) / (1 / p.scale + 1 / e.scale)
+    return td.Independent(td.Normal(loc, (p.scale**-2 + e.scale**-2).rsqrt(), validate_args=False), 1)
+m.Ladder.forward = forward
+"""
+
+INNER_KL_REVERSED = """
+import torch.distributions as td
+import vaecourse.estimators.layers as m
+m._kl = lambda of_q, of_p: td.kl_divergence(of_p.distribution, of_q.distribution)
+"""
+
+INNER_KL_WITHOUT_THE_TOP = """
+import vaecourse.estimators.layers as m
+right = m._kl
+m._kl = lambda of_q, of_p: right(of_q, of_p) * (of_q.turn > 0)
+"""
+
+HIERARCHY_WITH_VARIANCE_FOR_SCALE = """
+import vaecourse.exact.linear_hierarchy as m
+right = m.LinearHierarchy.prior_covariance.fget
+def prior_covariance(self):
+    covariance = right(self).clone()
+    k = self.sizes[0]
+    covariance[k:, k:] = self.above @ self.above.T + self.scale_above * m._eye(self.sizes[1])
+    return covariance
+m.LinearHierarchy.prior_covariance = property(prior_covariance)
+"""
+
+WARM_UP_NEVER_ENDS = """
+import vaecourse.training.anneal as m
+m.ramp.__call__ = lambda self, step, num_steps: self.start
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -735,5 +792,14 @@ FAULTS = {
         "standard error of one weight": STANDARD_ERROR_OF_ONE_WEIGHT,
         "proposal scaled in the variance": SCALED_IN_THE_VARIANCE,
         "units by standard deviation": UNITS_BY_STANDARD_DEVIATION,
+    },
+    "11_hierarchies": {
+        "layers in the order of drawing": CHAIN_IN_THE_ORDER_OF_DRAWING,
+        "ladder adds variances": LADDER_ADDS_VARIANCES,
+        "ladder weighs by scales": LADDER_WEIGHS_BY_SCALES,
+        "inner KL reversed": INNER_KL_REVERSED,
+        "top layer for nothing": INNER_KL_WITHOUT_THE_TOP,
+        "variance for the scale above": HIERARCHY_WITH_VARIANCE_FOR_SCALE,
+        "warm-up never ends": WARM_UP_NEVER_ENDS,
     },
 }

@@ -99,7 +99,8 @@ class LinearHierarchy:
     def factorised_gap(self) -> float:
         r"""The least KL(q || p(z|x)) of all :math:`q(z_1|x)\,q(z_2|x)`, in nats, the same for every x.
 
-        It is attained at the posterior's means with the layers' conditional covariances.
+        It is attained at the posterior's means with the layers' conditional covariances. For two Gaussian blocks it
+        equals their mutual information (for more it does not).
         """
         size_2, precision = self.sizes[0], self._precision
         blocks = precision[:size_2, :size_2].logdet() + precision[size_2:, size_2:].logdet()
