@@ -16,10 +16,18 @@ from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.exact.targets import Measurement
 from vaecourse.flows import Flow, Permutation, iaf, real_nvp
 from vaecourse.inference import PerDatum
-from vaecourse.likelihoods import Autoregressive, Bernoulli, Binomial, CategoricalPixels, ContinuousBernoulli, Gaussian
+from vaecourse.likelihoods import (
+    Autoregressive,
+    Bernoulli,
+    Binomial,
+    CategoricalPixels,
+    ContinuousBernoulli,
+    DiscretisedLogistic,
+    Gaussian,
+)
 from vaecourse.model import LatentVariableModel
-from vaecourse.networks import MLP
-from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Scaled, StudentT
+from vaecourse.networks import MLP, GatedPixelCNN, Part
+from vaecourse.posteriors import DiagonalGaussian, FullCovarianceGaussian, Ladder, OfFeatures, Scaled, StudentT
 from vaecourse.priors import ConditionalMixture, Fixed, MixtureOfGaussians, Piecewise, StandardNormal, VampPrior
 
 
@@ -65,6 +73,13 @@ def slots() -> dict[str, Slot]:
         "Binomial": (seeded(lambda: Binomial(MLP(2, (4,), 2), 16)), c, "counts 16"),
         "CategoricalPixels": (seeded(lambda: CategoricalPixels(MLP(2, (4,), 2 * 5), 5)), 3 * c, "counts 4"),
         "Autoregressive": (seeded(lambda: Autoregressive(_Raster(), Bernoulli, 2)), c, "counts 1"),
+        "PixelCNN": (seeded(_pixelcnn), c, "counts 4"),
+        "DiscretisedLogistic": (seeded(lambda: DiscretisedLogistic(MLP(2, (4,), 2 * 2), 5)), 3 * c, "counts 4"),
+        "DiscretisedLogistic, mixture": (
+            seeded(lambda: DiscretisedLogistic(MLP(2, (4,), 2 * 6), 5, 2)),
+            3 * c,
+            "counts 4",
+        ),
         "Gaussian": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 0.7)), c, "real"),
         "Gaussian, learned scale": (seeded(lambda: Gaussian(MLP(2, (4,), 2), 1.2, learn_scale=True)), c, "real"),
         "DiagonalGaussian": (seeded(lambda: DiagonalGaussian(MLP(2, (4,), 4))), c, "real"),
@@ -74,6 +89,8 @@ def slots() -> dict[str, Slot]:
         "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
         "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
         "Chain, bottom-up": (seeded(_chain), c, "real"),
+        "Chain, ladder": (seeded(_ladder), c, "real"),
+        "Chain, factorised": (seeded(_factorised), c, "real"),
         "Flow": (Flow(DiagonalGaussian(nn.Identity()), Permutation(2)), 0.7 * torch.cat([c, c], -1), "real"),
         "Flow prior": (seeded(lambda: Flow(StandardNormal(2), *_bent(real_nvp(2, (4,), 2)))), None, "real"),
         "Flow posterior": (
@@ -106,6 +123,12 @@ class _Raster(nn.Module):
         return self.of_z(z) + nn.functional.pad(self.of_first * x[..., :1], (1, 0))
 
 
+def _pixelcnn():
+    """Two pixels in a row, the second of which sees the first: five levels, by a mixture of two logistics."""
+    net = GatedPixelCNN((1, 1, 2), 4, 1, num_outputs=6, num_levels=5, decoder=MLP(2, (4,), 8))
+    return Autoregressive(net, lambda net: DiscretisedLogistic(net, 5, 2), 2)
+
+
 def _chain():
     """A posterior that draws the bottom part first, and whose second part looks at features of the context as well."""
 
@@ -119,6 +142,18 @@ def _chain():
 
     second = Given(Reader(), DiagonalGaussian(nn.Identity()))
     return Chain(DiagonalGaussian(MLP(2, (4,), 2)), second, (1, 1), top_first=False, features=nn.Linear(2, 2))
+
+
+def _ladder():
+    """A top-down posterior whose lower layer shares the network of the prior."""
+    lower = Ladder(DiagonalGaussian(MLP(1, (4,), 2)), DiagonalGaussian(nn.Linear(2, 2)))
+    return Chain(DiagonalGaussian(MLP(2, (4,), 2)), lower, (1, 1), features=nn.Linear(2, 2))
+
+
+def _factorised():
+    """A posterior whose layers do not look at each other."""
+    lower = OfFeatures(DiagonalGaussian(nn.Linear(2, 2)))
+    return Chain(DiagonalGaussian(MLP(2, (4,), 2)), lower, (1, 1), features=nn.Linear(2, 2))
 
 
 def _uneven(prior):
@@ -178,6 +213,20 @@ def neural_model(num_latents=1, num_data_dims=3, seed=0) -> LatentVariableModel:
     return seeded(make, seed)
 
 
+def ladder_model(seed=0) -> LatentVariableModel:
+    """Layers of two and one latents over three binary pixels, inferred from the top down on the decoder's path."""
+
+    def make():
+        below = DiagonalGaussian(MLP(2, (4,), 2))
+        decoder, features = Part(MLP(1, (4,), 3), slice(2, None)), MLP(3, (4,), 4)
+        lower = Ladder(below, DiagonalGaussian(nn.Linear(4, 2)))
+        prior = Chain(StandardNormal(2), below, (2, 1))
+        top = DiagonalGaussian(MLP(3, (4,), 4))
+        return LatentVariableModel(prior, Bernoulli(decoder), Chain(top, lower, (2, 1), features=features))
+
+    return seeded(make, seed)
+
+
 def in_chunks(model: LatentVariableModel, chunk_size: int | None) -> LatentVariableModel:
     """The same model, decoding so many (sample, datum) pairs at a time."""
     return LatentVariableModel(model.prior, model.likelihood, model.posterior, chunk_size)
@@ -215,6 +264,7 @@ __all__ = [
     "belief_net",
     "gauss_hermite",
     "in_chunks",
+    "ladder_model",
     "linear_gaussian_model",
     "mixture_model",
     "neural_model",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -24,16 +25,17 @@ from vaecourse.distributions import (
     Given,
     frozen_module,
     full_precision,
-    log_prob,
     sample_and_log_prob,
 )
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
+from vaecourse.estimators.semi_supervised import accuracy, semi_supervised
+from vaecourse.evaluation import layer_rates
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
-from vaecourse.networks import MLP, Part, Rescale
+from vaecourse.networks import MLP, GatedPixelCNN, Joined, Part, Rescale
 from vaecourse.objectives import elbo
-from vaecourse.posteriors import DiagonalGaussian
+from vaecourse.posteriors import DiagonalGaussian, Ladder
 from vaecourse.priors import ConditionalMixture, Piecewise, StandardNormal, VampPrior
 
 LATENTS, PIXELS, CLASSES = 4, 64, 10
@@ -97,34 +99,14 @@ class Beside(Conditional):
 # ------------------------------------------------------------------------------------------------ ladder
 
 
-class Ladder(Conditional):
-    """q(z1|z2, x): the prior's Gaussian times the encoder's, normalised (Sønderby et al., 2016, equations 17 to 19)."""
-
-    def __init__(self, below: Conditional):
-        super().__init__()
-        self.below = below
-
-    def forward(self, z: Tensor, message: Tensor) -> td.Independent:
-        prior = self.below(z).base_dist
-        loc, log_scale = full_precision(message).chunk(2, -1)
-        first, second = prior.scale**-2, (-2 * log_scale).exp()
-        return gaussian((first * prior.loc + second * loc) / (first + second), (first + second).rsqrt())
-
-
 def ladder() -> Method:
     below = DiagonalGaussian(MLP(2, (16,), 2 * LATENTS))
     sizes = 2, LATENTS
-    posterior = Chain(DiagonalGaussian(encoder(2 * 2)), Ladder(below), sizes, features=encoder(2 * LATENTS))
+    lower = Ladder(below, DiagonalGaussian(nn.Identity()))
+    posterior = Chain(DiagonalGaussian(encoder(2 * 2)), lower, sizes, features=encoder(2 * LATENTS))
     likelihood = Bernoulli(Part(MLP(LATENTS, (32,), PIXELS), slice(-LATENTS, None)))
     model = LatentVariableModel(Chain(StandardNormal(2), below, sizes), likelihood, posterior)
-    return Method(model, options={"monitor": rate_of_each_layer})
-
-
-def rate_of_each_layer(model: LatentVariableModel, x: Tensor) -> dict[str, Tensor]:
-    q = model.posterior(x)
-    z = q.rsample((1,))
-    top, bottom = (q.log_probs(z) - model.prior().log_probs(z)).mean(1)
-    return {"rate_top": top, "rate_bottom": bottom}
+    return Method(model, options={"monitor": layer_rates})
 
 
 # ------------------------------------------------------------------------------------------------ IAF with context
@@ -139,57 +121,13 @@ def iaf(bound: Callable[..., Tensor] = pathwise) -> Method:
 # ------------------------------------------------------------------------------------------------ M2
 
 
-class Labelled(Conditional):
-    """A distribution of a class and one of z given the class (for a prior: of z alone)."""
-
-    def __init__(self, of_class: Conditional, of_latents: Conditional):
-        super().__init__()
-        self.of_class = of_class
-        self.of_latents = of_latents
-
-    def forward(self, *context: Tensor) -> td.Distribution:
-        return Concatenated(self.of_latents(), self.of_class())
-
-
-class Concatenated(td.Distribution):
-    """Two independent variables side by side, to be sampled only."""
-
-    arg_constraints: ClassVar = {}
-
-    def __init__(self, *parts: td.Distribution):
-        self.parts = parts
-        super().__init__(event_shape=torch.Size([sum(part.event_shape[0] for part in parts)]), validate_args=False)
-
-    def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
-        return torch.cat([part.sample(sample_shape) for part in self.parts], -1)
-
-
-def m2_bound(model: LatentVariableModel, x: Tensor, y: Tensor, weight: float = 10.0) -> Tensor:
-    """Kingma et al. (2014), equations 6 to 9: labels that were withheld (rows of zeros) are summed over."""
-    every = torch.eye(CLASSES, device=x.device, dtype=x.dtype).repeat_interleave(len(x), 0)  # [K B, K]
-    repeated = x.repeat(CLASSES, 1)  # [K B, D]
-    q = model.posterior.of_latents(torch.cat([repeated, every], -1))
-    z, log_q = sample_and_log_prob(q, (1,))
-    prior = model.prior
-    log_pz = log_prob(prior.of_latents(), z) + prior.of_class().log_prob(every)
-    log_px = log_prob(model.likelihood(torch.cat([z, every[None]], -1)), repeated)
-    of_each_class = (log_px + log_pz - log_q).mean(0).reshape(CLASSES, len(x))  # [K, B]
-    logits = model.posterior.of_class(x).logits  # [B, K], normalised
-    observed = (of_each_class * y.T).sum(0) + weight * (logits * y).sum(-1)
-    withheld = (logits.exp().T * (of_each_class - logits.T)).sum(0)
-    return torch.where(y.sum(-1) > 0, observed, withheld)
-
-
-def accuracy(model: LatentVariableModel, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-    return {"accuracy": (model.posterior.of_class(x).logits.argmax(-1) == y.argmax(-1)).to(x)}
-
-
 def m2() -> Method:
-    prior = Labelled(Categorical(torch.zeros(CLASSES)), StandardNormal(LATENTS))
-    of_latents = DiagonalGaussian(MLP(PIXELS + CLASSES, (32,), 2 * LATENTS))
-    posterior = Labelled(Categorical(encoder(CLASSES)), of_latents)
-    model = LatentVariableModel(prior, decoder(LATENTS + CLASSES), posterior)
-    return Method(model, m2_bound, labels=True, options={"monitor": accuracy})
+    sizes = CLASSES, LATENTS
+    prior = Chain(Categorical(torch.zeros(CLASSES)), StandardNormal(LATENTS), sizes)
+    of_latents = Given(Joined(MLP(CLASSES + PIXELS, (32,), 2 * LATENTS)), DiagonalGaussian(nn.Identity()))
+    posterior = Chain(Categorical(encoder(CLASSES)), of_latents, sizes, features=Rescale(0.5, 0.5))
+    model = LatentVariableModel(prior, decoder(sum(sizes)), posterior)
+    return Method(model, partial(semi_supervised, alpha=10.0), labels=True, options={"monitor": accuracy})
 
 
 # ------------------------------------------------------------------------------------------------ adversarial VB
@@ -301,43 +239,11 @@ def hamiltonian() -> Method:
 # ------------------------------------------------------------------------------------------------ PixelCNN
 
 
-class MaskedConv(nn.Conv2d):
-    """A convolution that sees what comes before a pixel, and the pixel itself unless it is of type A."""
-
-    def __init__(self, kind: str, num_in: int, num_out: int, size: int):
-        super().__init__(num_in, num_out, size, padding=size // 2)
-        mask = torch.ones(size, size)
-        mask[size // 2, size // 2 + (kind == "B") :] = 0
-        mask[size // 2 + 1 :] = 0
-        self.register_buffer("mask", mask)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
-
-
-class PixelNet(nn.Module):
-    """Logits of every pixel from the pixels before it and from z."""
-
-    def __init__(self, num_channels: int = 8, side: int = 8):
-        super().__init__()
-        self.side = side
-        self.plane = nn.Linear(LATENTS, num_channels * side * side)
-        self.first, self.second = MaskedConv("A", 1, num_channels, 5), MaskedConv("B", num_channels, num_channels, 3)
-        self.last = nn.Conv2d(num_channels, 1, 1)
-
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        lead = torch.broadcast_shapes(x.shape[:-1], z.shape[:-1])
-        images = x.expand(*lead, -1).reshape(-1, 1, self.side, self.side)
-        plane = self.plane(z.expand(*lead, -1)).reshape(-1, self.last.in_channels, self.side, self.side)
-        h = F.relu(self.first(images) + plane)
-        h = F.relu(self.second(h) + plane)
-        return full_precision(self.last(h).reshape(*lead, -1))
-
-
 def pixelcnn() -> Method:
     """An autoregressive likelihood (van den Oord et al., 2016)."""
     posterior = DiagonalGaussian(encoder(2 * LATENTS))
-    likelihood = likelihoods.Autoregressive(PixelNet(), Bernoulli, PIXELS)
+    net = GatedPixelCNN((1, 8, 8), 8, 2, decoder=nn.Linear(LATENTS, 4 * PIXELS))
+    likelihood = likelihoods.Autoregressive(net, Bernoulli, PIXELS)
     return Method(LatentVariableModel(StandardNormal(LATENTS), likelihood, posterior))
 
 

@@ -8,7 +8,7 @@ from test_linear_vae import data_with_covariance, random_covariance
 from torch import nn
 
 from vaecourse.evaluation import active_units
-from vaecourse.exact import linear_vae
+from vaecourse.exact import linear_hierarchy, linear_vae
 from vaecourse.networks import MLP
 from vaecourse.posteriors import FullCovarianceGaussian
 
@@ -116,3 +116,29 @@ def test_a_full_gaussian_has_no_rate_per_latent_and_the_callers_noise_is_left_al
     units = active_units(model, torch.eye(3, dtype=F64))
     assert units.rate.isnan().all() and units.variance.isfinite().all()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_of_layers_the_mean_is_sampled_without_bias():
+    """Var_x E[z_l] of both layers in closed form, from two samples a datum; one half alone would add the noise."""
+    g = torch.Generator().manual_seed(0)
+    above, weight = torch.randn(2, 1, generator=g, dtype=F64), torch.randn(4, 2, generator=g, dtype=F64)
+    exact = linear_hierarchy(above, weight, scale_above=0.5)
+    x = torch.randn(3000, 4, generator=g, dtype=F64)
+    expected = exact.posterior(x).loc.var(0)
+    torch.manual_seed(0)
+    model = exact.model("top-down")
+    runs = torch.stack([active_units(model, x, num_samples=2).variance for _ in range(40)])
+    assert ((runs.mean(0) - expected).abs() < 5 * runs.std(0) / 40**0.5).all()
+    noise = exact.covariance.diagonal()  # of a single sample
+    assert (noise > 20 * runs.std(0) / 40**0.5).all()
+
+
+def test_without_a_mean_the_number_of_samples_is_asked_for():
+    exact = linear_hierarchy(torch.ones(1, 1), torch.ones(1, 1))
+    with pytest.raises(ValueError, match="with a mean, and ChainDistribution has none: num_samples estimates it"):
+        active_units(exact.model(), torch.ones(4, 1, dtype=F64))
+    for wrong in (0, 3):
+        with pytest.raises(
+            ValueError, match=f"num_samples must be an even number, at least 2, or None, and is {wrong}"
+        ):
+            active_units(exact.model(), torch.ones(4, 1, dtype=F64), num_samples=wrong)

@@ -23,7 +23,8 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    for name in ("common", "contenders", "presentation", "training", "evaluation", "chains", "coding"):
+    names = "common contenders presentation training evaluation chains coding pixels flows".split()
+    for name in names:
         sys.modules.pop(name, None)
 
 
@@ -119,6 +120,19 @@ def test_quick_run_of_the_coder(contenders, tmp_path):
     assert [(row["images"], row["num_images"]) for row in result["sets"]] == [(60, 60)]
 
 
+def test_quick_run_of_pixels(tmp_path):
+    """Both ways draw the same images; sizes and rounds are those asked for."""
+    script = [sys.executable, ROOT / "benchmarks" / "pixels.py", "--quick", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "pixels.json").read_text(encoding="utf-8"))
+    (row,) = result["sampling"]
+    assert (row["side"], row["images"], row["different_pixels"]) == (6, 2, 0)
+    assert len(row["ratios"]) == result["rounds"] == 2 and min(row["ratios"]) > 0
+    assert [row["side"] for row in result["growth"]] == [4, 8]
+    assert "pixels that differ" in done.stdout and "microseconds a pixel" in done.stdout
+
+
 @pytest.mark.parametrize("given", [["--rounds", "0"], ["--images", "many"]])
 def test_bad_input_is_one_sentence(contenders, given, capsys):
     with pytest.raises(SystemExit):
@@ -174,3 +188,41 @@ def test_quick_run_of_evaluation_writes_its_numbers(tmp_path):
     assert [(row["kind"], row["chunk_size"]) for row in result["memory"]] == [("importance", 500), ("ais", 500)]
     if sys.platform == "linux":
         assert all(row["peak_mib"] > 1 for row in result["memory"])
+
+
+# ------------------------------------------------------------------------------------------------ flows
+
+
+@pytest.fixture
+def flows(contenders):
+    return importlib.import_module("flows")
+
+
+@pytest.mark.parametrize("task", ["coupling", "density", "training"])
+@pytest.mark.parametrize("name", ["nflows", "zuko"])
+def test_flows_multiply_the_same_matrices(flows, task, name):
+    def flops(name):
+        call = flows.TASKS[task][name](flows.Sizes(8, (16, 16), 3, 20))
+        with FlopCounterMode(display=False) as counter:
+            call()
+        return counter.get_total_flops()
+
+    try:
+        assert flops(name) == flops("vaecourse") > 0
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def test_quick_run_of_flows(tmp_path):
+    script = [sys.executable, ROOT / "benchmarks" / "flows.py", "--quick", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "flows.json").read_text(encoding="utf-8"))
+    assert result["threads"] == 1 and len(result["sizes"]) == 1
+    for row in result["sizes"]:
+        for name, task in row["tasks"].items():
+            assert name in done.stdout and len(task["vaecourse"]["ms"]) == result["rounds"] == 2
+            for library in ("nflows", "zuko"):
+                assert ("unavailable" in task[library]) == (result["versions"][library] is None)
+                assert "unavailable" in task[library] or min(task[library]["ms"]) > 0
+            assert len(task["ratios"]) == (2 if result["versions"]["zuko"] or result["versions"]["nflows"] else 0)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import torch
 import torch.distributions as td
-from cases import SLOTS_THAT_READ, belief_net, mixture_model, neural_model, slots
+from cases import SLOTS_THAT_READ, belief_net, ladder_model, mixture_model, neural_model, slots
 from methods import METHODS
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -154,13 +154,14 @@ def test_objective(name, log_mass):
 
 # ------------------------------------------------------------------------------------------------ estimators
 
-MODELS = {"neural": neural_model, "belief net": belief_net, "one-hot": mixture_model}
+MODELS = {"neural": neural_model, "belief net": belief_net, "one-hot": mixture_model, "layers": ladder_model}
 ESTIMATORS = {
     "pathwise": ("neural", {}),
     "analytic_kl": ("neural", {}),
     "stl": ("neural", {}),
     "dreg": ("neural", {}),
     "free_bits": ("neural", {"free": 0.5, "groups": (1,)}),
+    "layerwise_kl": ("layers", {}),
     "score_function": ("one-hot", {"baseline": "leave_one_out"}),
     "optimal_control_variate": ("belief net", {}),
     "rao_blackwellised": ("belief net", {"baseline": "leave_one_out"}),
@@ -180,7 +181,7 @@ def test_no_estimator_is_left_out():
 def test_estimator(name):
     kind, options = ESTIMATORS[name]
     model = MODELS[kind]().to(META)
-    x = torch.ones(5, 3 if kind == "neural" else 4, dtype=torch.float64, device=META)
+    x = torch.ones(5, 3 if kind in ("neural", "layers") else 4, dtype=torch.float64, device=META)
     estimator = getattr(estimators, name)
     estimator = estimator(num_samples=4).to(META) if isinstance(estimator, type) else partial(estimator, num_samples=4)
     number, value = reads(lambda: estimator(model, x, **options))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaecourse.networks import MLP, LeadingDims, Rescale, start_at
+from vaecourse.networks import MLP, Joined, LeadingDims, Rescale, start_at
 
 
 def test_mlp_layers():
@@ -34,6 +34,14 @@ def test_leading_dims_changes_the_shape_only(leading):
     assert y.shape == (*leading, 4, 6, 6)
     one = net(x.reshape(-1, 1, 8, 8)[-1:])[0]
     torch.testing.assert_close(y.reshape(-1, 4, 6, 6)[-1], one)
+
+
+def test_joined_reads_its_inputs_side_by_side():
+    """Features of a datum stand beside every sample; the first input comes first."""
+    net = nn.Linear(5, 2).double()
+    z, features = torch.randn(7, 4, 2, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    expected = z @ net.weight[:, :2].T + features @ net.weight[:, 2:].T + net.bias
+    torch.testing.assert_close(Joined(net)(z, features), expected)
 
 
 def test_start_at_sets_the_bias_of_the_last_layer():

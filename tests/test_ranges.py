@@ -127,8 +127,8 @@ ALL = FAMILIES | SLOTS
 CASES = [(name, parameter) for name, family in ALL.items() for parameter in family.parameters]
 
 
-# Made of other families, which are here; test_autoregressive.py enumerates it.
-COMPOSED = {distributions.Autoregression}
+# Made of other families, which are here, or on levels: test_autoregressive.py and test_discretised_logistic.py sum up.
+COMPOSED = {distributions.Autoregression, distributions.DiscretisedLogistic}
 
 
 def test_every_family_is_here():

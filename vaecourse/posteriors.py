@@ -13,6 +13,8 @@ __all__ = [
     "DiagonalGaussian",
     "FactorisedBernoulli",
     "FullCovarianceGaussian",
+    "Ladder",
+    "OfFeatures",
     "Piecewise",
     "Scaled",
     "StudentT",
@@ -118,6 +120,63 @@ class FullCovarianceGaussian(Conditional):
         scale_tril = log_diagonal.exp().diag_embed()
         scale_tril[..., self.below[0], self.below[1]] = entries
         return td.MultivariateNormal(loc, scale_tril=scale_tril, validate_args=False)
+
+
+class Ladder(Conditional):
+    r"""A lower layer of a top-down posterior on the decoder's own path: the prior's Gaussian times the encoder's.
+
+    .. math:: q(z_1|z_2, x) \propto p(z_1|z_2)\; \mathcal N(z_1; \hat\mu(x), \hat\sigma^2(x)), \qquad
+              \frac1{\sigma^2} = \frac1{\sigma_p^2} + \frac1{\hat\sigma^2}, \qquad
+              \mu = \sigma^2\Big(\frac{\mu_p(z_2)}{\sigma_p^2} + \frac{\hat\mu(x)}{\hat\sigma^2}\Big)
+
+    Bayes' rule, if the encoder's Gaussian were the likelihood of :math:`z_1`: its precision says how much the datum has
+    to say beside what the layer above has said already. The second part of a
+    :class:`~vaecourse.distributions.Chain` that is drawn from the top.
+
+    Args:
+        prior: :math:`p(z_1|z_2)`, a diagonal Gaussian given the layer above, the model's own, so that its parameters
+            are shared.
+        evidence: the diagonal Gaussian :math:`\mathcal N(\hat\mu, \hat\sigma^2)` given the features of x.
+
+    References:
+        Sønderby et al. (2016), Ladder variational autoencoders, equations 17 to 19.
+    """
+
+    def __init__(self, prior: Conditional, evidence: Conditional):
+        super().__init__()
+        self.prior = prior
+        self.evidence = evidence
+
+    def forward(self, z: Tensor, features: Tensor) -> td.Independent:
+        """The distribution of the lower layer, event shape [L1], given the upper [..., L2] and features [..., H]."""
+        p, e = _normal("prior", self.prior(z)), _normal("evidence", self.evidence(features))
+        precision = p.scale**-2 + e.scale**-2
+        loc = (p.loc / p.scale**2 + e.loc / e.scale**2) / precision
+        return td.Independent(td.Normal(loc, precision.rsqrt(), validate_args=False), 1)
+
+
+class OfFeatures(Conditional):
+    r"""A layer that does not look at what was drawn before it: with it a chain is :math:`q(z_1|x)\, q(z_2|x)`.
+
+    Args:
+        conditional: the layer given the features of x alone.
+    """
+
+    def __init__(self, conditional: Conditional):
+        super().__init__()
+        self.conditional = conditional
+
+    def forward(self, z: Tensor, features: Tensor) -> td.Distribution:
+        """The distribution at the features, with samples of its own beside every sample of the other layer."""
+        return self.conditional(features).expand(z.shape[:-1])
+
+
+def _normal(name: str, distribution: td.Distribution) -> td.Normal:
+    """The Normal inside a diagonal Gaussian."""
+    base = getattr(distribution, "base_dist", None)
+    if not (isinstance(base, td.Normal) and distribution.reinterpreted_batch_ndims == 1):
+        raise ValueError(f"{name} must give a diagonal Gaussian, and gives {distribution}")
+    return base
 
 
 def _loc_and_scale(outputs: Tensor) -> tuple[Tensor, Tensor]:

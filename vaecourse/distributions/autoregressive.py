@@ -9,6 +9,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.distributions.conditional import Conditional
+from vaecourse.distributions.quantile import quantile
 
 ONE = torch.Size()
 
@@ -16,7 +17,10 @@ ONE = torch.Size()
 class Autoregression(td.Distribution):
     r"""A product of conditionals, :math:`p(x|c) = \prod_j p(x_j \mid x_{<j}, c)`.
 
-    The density takes one pass, because all of x is there to be read; a sample takes one pass for each dimension.
+    The density takes one pass, because all of x is there to be read; a sample takes one pass for each dimension, unless
+    the network can compute the dimensions in order, keeping what it has (a method ``in_order`` as that of
+    :class:`~vaecourse.networks.GatedPixelCNN`). A network whose order is not that of the dimensions says so in an
+    attribute ``order``.
 
     Args:
         of_each: gives, from (x, c), all the conditionals at once, as independent dimensions with event
@@ -56,9 +60,52 @@ class Autoregression(td.Distribution):
     def sample(self, sample_shape: torch.Size = ONE) -> Tensor:
         """Samples of shape [*sample_shape, ..., D], from the first dimension to the last."""
         x = self._zeros((*sample_shape, *self.batch_shape))
-        for j in range(x.shape[-1]):
+        if self._net_in_order() is not None:
+            return self.quantile(torch.rand_like(x))
+        for j in self._order():
             x[..., j] = self._at(x).sample()[..., j]
         return x
+
+    @torch.no_grad()
+    def quantile(self, u: Tensor, cached: bool = True) -> Tensor:
+        """The x in which each x_j is the quantile of u_j given those before it: samples, where u is uniform.
+
+        Args:
+            u: noise on [0, 1), of shape [..., *batch_shape, D].
+            cached: let a network that can compute each dimension from what it kept of those before do so; where it
+                cannot, or is not to, it runs once for each dimension on all of x. Both give the same x, unless a u_j
+                lies within rounding of a boundary between two values.
+
+        Returns:
+            x, of the shape of u.
+        """
+        net = self._net_in_order() if cached else None
+        if net is not None:
+            return self._quantile_in_order(net, u.flatten(0, -2) if u.ndim > 1 else u[None]).view(u.shape)
+        x = torch.zeros_like(u)
+        for j in self._order():
+            x[..., j] = quantile(self._at(x), u)[..., j]
+        return x
+
+    def _quantile_in_order(self, net: torch.nn.Module, u: Tensor) -> Tensor:
+        context = self.context
+        if context is not None:
+            lead = len(u) // max(1, self.batch_shape.numel())
+            context = context.reshape(-1, context.shape[-1]).repeat(lead, 1)
+        x = torch.empty_like(u)
+        steps, sent = net.in_order(context, len(u)), None
+        for _ in range(u.shape[-1]):
+            j, parameters = steps.send(sent)
+            sent = quantile(self.of_each.conditional(parameters), u[:, j, None])[:, 0]
+            x[:, j] = sent
+        return x
+
+    def _net_in_order(self) -> torch.nn.Module | None:
+        net = getattr(self.of_each, "net", None)
+        return net if hasattr(net, "in_order") else None
+
+    def _order(self) -> list[int] | range:
+        return getattr(getattr(self.of_each, "net", None), "order", range(*self.event_shape))
 
     def _at(self, x: Tensor) -> td.Distribution:
         return self.of_each(x) if self.context is None else self.of_each(x, self.context)

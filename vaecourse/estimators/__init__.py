@@ -7,6 +7,7 @@ with parameters of their own are modules, called the same way and trained along 
 from vaecourse.estimators.control_variates import optimal_control_variate, rao_blackwellised
 from vaecourse.estimators.dreg import dreg
 from vaecourse.estimators.free_bits import free_bits
+from vaecourse.estimators.layers import layerwise_kl
 from vaecourse.estimators.pathwise import analytic_kl, pathwise, stl
 from vaecourse.estimators.relaxed import gumbel_softmax, straight_through
 from vaecourse.estimators.score_function import NVIL, score_function
@@ -19,6 +20,7 @@ __all__ = [
     "free_bits",
     "gumbel_softmax",
     "iwae_score_function",
+    "layerwise_kl",
     "optimal_control_variate",
     "pathwise",
     "rao_blackwellised",

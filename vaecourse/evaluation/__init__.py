@@ -7,6 +7,7 @@ from vaecourse.evaluation.averages import mean_and_se, mean_bound
 from vaecourse.evaluation.bidirectional import Sandwich, bidirectional
 from vaecourse.evaluation.estimate import LogLikelihood
 from vaecourse.evaluation.importance import importance_log_likelihood
+from vaecourse.evaluation.layers import LayerTerms, layer_rates, layer_terms
 from vaecourse.evaluation.ledger import GapLedger, gap_ledger
 from vaecourse.evaluation.pareto import pareto_khat
 from vaecourse.evaluation.surgery import Surgery, elbo_surgery
@@ -14,6 +15,7 @@ from vaecourse.evaluation.surgery import Surgery, elbo_surgery
 __all__ = [
     "ActiveUnits",
     "GapLedger",
+    "LayerTerms",
     "LogLikelihood",
     "PathAdaptation",
     "Sandwich",
@@ -25,6 +27,8 @@ __all__ = [
     "elbo_surgery",
     "gap_ledger",
     "importance_log_likelihood",
+    "layer_rates",
+    "layer_terms",
     "mean_and_se",
     "mean_bound",
     "pareto_khat",

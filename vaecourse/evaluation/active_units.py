@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.distributions import kl_per_latent
@@ -27,7 +28,13 @@ class ActiveUnits(NamedTuple):
 
 
 @torch.no_grad()
-def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01, batch_size: int = 1000) -> ActiveUnits:
+def active_units(
+    model: LatentVariableModel,
+    x: Tensor,
+    threshold: float = 0.01,
+    batch_size: int = 1000,
+    num_samples: int | None = None,
+) -> ActiveUnits:
     r"""The latents whose posterior mean varies over the data by more than a threshold.
 
     .. math:: A_l = \mathrm{Var}_x\big(E_{q(z|x)}[z_l]\big) > 0.01
@@ -37,11 +44,15 @@ def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01,
     rate says whether it is used. A variance is in units of z: where the decoder's first weights are large, a latent of
     small variance may carry much, and the other way round.
 
+    A q whose mean has no closed form, such as a chain of layers, is sampled: the variance is then the covariance over
+    data of the means of two halves of the samples, which has no bias, however few they are (and may come out below 0).
+
     Args:
-        model: a model whose q(z|x) has a mean.
+        model: a model whose q(z|x) has a mean, or can be sampled.
         x: data of shape [N, D], at least two.
         threshold: the least variance of an active latent, 0.01 by convention.
         batch_size: how many data are encoded at once; it bounds the memory.
+        num_samples: samples per datum, an even number, for a q without a mean; None to refuse one.
 
     Returns:
         An :class:`ActiveUnits`, float64 on the CPU.
@@ -63,6 +74,8 @@ def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01,
         raise ValueError(f"threshold must be at least 0, and is {threshold}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, and is {batch_size}")
+    if num_samples is not None and (num_samples < 2 or num_samples % 2):
+        raise ValueError(f"num_samples must be an even number, at least 2, or None, and is {num_samples}")
     if len(x) < 2:
         raise ValueError(f"x must hold at least two data, or nothing varies; got {list(x.shape)}")
     pz = checked_prior(model, x)
@@ -71,16 +84,24 @@ def active_units(model: LatentVariableModel, x: Tensor, threshold: float = 0.01,
     for part in x.split(batch_size):
         q = model.qz_x(part)
         check_parameters(q, "q(z|x)", model)
-        try:
-            mean = q.mean
-        except NotImplementedError:
-            raise ValueError(f"active_units needs a q(z|x) with a mean, and {type(q).__name__} has none") from None
-        means.append(mean.cpu().double())
+        means.append(_halves(q, num_samples).cpu().double())
         try:
             rates.append(kl_per_latent(q, pz).cpu().double())
         except ValueError:
-            rates.append(torch.full_like(means[-1], math.nan))
-    mean = torch.cat(means)  # [N, L]
-    check_finite(mean, "the mean of q(z|x)", model)
-    variance = mean.var(0)
+            rates.append(torch.full_like(means[-1][0], math.nan))
+    one, other = torch.cat(means, 1)  # [N, L] each
+    check_finite(one, "the mean of q(z|x)", model)
+    variance = ((one - one.mean(0)) * (other - other.mean(0))).sum(0) / (len(x) - 1)
     return ActiveUnits(variance, variance > threshold, torch.cat(rates).mean(0))
+
+
+def _halves(q: td.Distribution, num_samples: int | None) -> Tensor:
+    """The mean of q, twice: the same one, or two that do not share their noise, [2, B, L]."""
+    try:
+        return torch.stack([q.mean, q.mean])
+    except NotImplementedError:
+        if num_samples is None:
+            raise ValueError(
+                f"active_units needs a q(z|x) with a mean, and {type(q).__name__} has none: num_samples estimates it"
+            ) from None
+    return q.sample((2, num_samples // 2)).mean(1)

@@ -55,7 +55,8 @@ class _Affine(Elementwise):
     def inverse(self, y: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Shifted back, then scaled back."""
         shift, log_scale = self._of(parameters)
-        return (y - shift) * (-log_scale).exp(), -log_scale
+        log_slope = -log_scale
+        return (y - shift) * log_slope.exp(), log_slope
 
     def _of(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         return self.shift_and_log_scale(*parameters.chunk(self.num_parameters, -1))

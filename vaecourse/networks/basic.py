@@ -1,4 +1,4 @@
-"""Networks: plain functions from tensors to tensors, with no probability in them."""
+"""Fully connected networks, and what fits a network to its place: units, leading dimensions, a part of the input."""
 
 from __future__ import annotations
 
@@ -110,6 +110,27 @@ class Part(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Input [..., L] to output [..., H]."""
         return self.net(x[..., self.part])
+
+
+class Joined(nn.Module):
+    """A network that reads several inputs side by side, such as a sample of the layer above and features of the datum.
+
+    Args:
+        net: from [..., A + B + ...] to [..., H].
+
+    Example:
+        >>> Joined(MLP(2 + 3, (8,), 4))(torch.zeros(7, 5, 2), torch.zeros(5, 3)).shape
+        torch.Size([7, 5, 4])
+    """
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Inputs [..., A], [..., B], ..., whose leading dimensions broadcast, to output [..., H]."""
+        leading = torch.broadcast_shapes(*(part.shape[:-1] for part in inputs))
+        return self.net(torch.cat([part.expand(*leading, -1) for part in inputs], -1))
 
 
 @torch.no_grad()
