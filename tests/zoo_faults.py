@@ -678,7 +678,17 @@ def semi_supervised(model, x, y=None, num_samples=1, **options):
 m.semi_supervised = semi_supervised
 """
 
-LABELS_IGNORED_BY_THE_DECODER = """
+CLUSTER_AVERAGED_IN_LOGARITHMS = """
+import vaecourse.distributions.mixture as m
+right = m.ConditionalMixture.forward
+def forward(self, c=None):
+    mixture = right(self, c)
+    mixture.log_prob = lambda z: mixture.component_distribution.log_prob(z.unsqueeze(-2)).mean(-1)
+    return mixture
+m.ConditionalMixture.forward = forward
+"""
+
+LABELS_OF_THE_NEIGHBOUR = """
 import torch
 import vaecourse.estimators.semi_supervised as m
 right = m.semi_supervised
@@ -834,7 +844,7 @@ FAULTS = {
         "steps without their width": STEPS_WITHOUT_THEIR_WIDTH,
         "quantiles from above": QUANTILE_OF_THE_NEXT_STEP,
         "bound without a label, without entropy": UNLABELLED_WITHOUT_ENTROPY,
-        "labels of the neighbour": LABELS_IGNORED_BY_THE_DECODER,
-        "decoder that does not start at the mean image": DECODER_NEVER_STARTED,
+        "labels of the neighbour": LABELS_OF_THE_NEIGHBOUR,
+        "cluster averaged in logarithms": CLUSTER_AVERAGED_IN_LOGARITHMS,
     },
 }
