@@ -660,6 +660,102 @@ import vaecourse.training.anneal as m
 m.ramp.__call__ = lambda self, step, num_steps: self.start
 """
 
+
+VAMP_SUMMED_NOT_AVERAGED = """
+import math
+import vaecourse.priors as m
+right = m.VampPrior.forward
+def forward(self, c=None):
+    pz = right(self, c)
+    total = pz.log_prob
+    pz.log_prob = lambda z: total(z) + math.log(len(self.logits))
+    return pz
+m.VampPrior.forward = forward
+"""
+
+VAMP_SAMPLES_ONE_COMPONENT = """
+import vaecourse.priors as m
+right = m.VampPrior.forward
+def forward(self, c=None):
+    pz = right(self, c)
+    pz.log_prob = lambda z: pz.component_distribution.log_prob(z.unsqueeze(-2))[..., 0]
+    return pz
+m.VampPrior.forward = forward
+"""
+
+DECODER_NEVER_STARTED = """
+import vaecourse.networks as m
+m.start_at = lambda net, outputs: net
+"""
+
+FLOW_WITHOUT_ITS_JACOBIAN = """
+import torch
+import vaecourse.flows.inverse as m
+right = m.Inverse.forward_and_log_det
+def forward_and_log_det(self, z, c=None):
+    y, log_det = right(self, z, c)
+    return y, torch.zeros_like(log_det)
+m.Inverse.forward_and_log_det = forward_and_log_det
+"""
+
+SURGERY_OF_THE_RATE = """
+import vaecourse.evaluation.surgery as m
+m.Surgery.marginal_kl = property(lambda self: self.average_kl)
+"""
+
+MIXTURE_FORGETS_ITS_WEIGHTS = """
+import torch
+import vaecourse.distributions.mixture as m
+m.responsibilities = lambda mixture, z: mixture.component_distribution.log_prob(z[..., None, :]).exp()
+import vaecourse.distributions as d
+d.responsibilities = m.responsibilities
+"""
+
+STEPS_WITHOUT_THEIR_WIDTH = """
+import math
+import vaecourse.distributions.piecewise as m
+right = m.PiecewiseConstant.log_prob
+m.PiecewiseConstant.log_prob = lambda self, value: right(self, value) - math.log(self.num_bins)
+"""
+
+QUANTILE_OF_THE_NEXT_STEP = """
+import vaecourse.distributions.piecewise as m
+right = m.PiecewiseConstant.icdf
+m.PiecewiseConstant.icdf = lambda self, value: right(self, 1 - value)
+"""
+
+UNLABELLED_WITHOUT_ENTROPY = """
+import torch
+import vaecourse.estimators.semi_supervised as m
+right = m.semi_supervised
+def semi_supervised(model, x, y=None, num_samples=1, **options):
+    bound = right(model, x, y, num_samples, **options)
+    log_q = m.classify(model, x)
+    entropy = -(log_q.exp() * log_q).sum(-1)
+    return torch.where(y.sum(-1) > 0, bound, bound - entropy)
+m.semi_supervised = semi_supervised
+"""
+
+CLUSTER_AVERAGED_IN_LOGARITHMS = """
+import vaecourse.distributions.mixture as m
+right = m.ConditionalMixture.forward
+def forward(self, c=None):
+    mixture = right(self, c)
+    mixture.log_prob = lambda z: mixture.component_distribution.log_prob(z.unsqueeze(-2)).mean(-1)
+    return mixture
+m.ConditionalMixture.forward = forward
+"""
+
+LABELS_OF_THE_NEIGHBOUR = """
+import torch
+import vaecourse.estimators.semi_supervised as m
+right = m.semi_supervised
+def semi_supervised(model, x, y=None, num_samples=1, **options):
+    return right(model, x, y.roll(1, 0), num_samples, **options)
+m.semi_supervised = semi_supervised
+"""
+
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -801,5 +897,21 @@ FAULTS = {
         "top layer for nothing": INNER_KL_WITHOUT_THE_TOP,
         "variance for the scale above": HIERARCHY_WITH_VARIANCE_FOR_SCALE,
         "warm-up never ends": WARM_UP_NEVER_ENDS,
+    },
+    "13a_priors": {
+        "pseudo-inputs summed, not averaged": VAMP_SUMMED_NOT_AVERAGED,
+        "VampPrior that scores one component": VAMP_SAMPLES_ONE_COMPONENT,
+        "decoder that does not start at the mean image": DECODER_NEVER_STARTED,
+        "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
+        "rate taken for the marginal KL": SURGERY_OF_THE_RATE,
+        "aggregate posterior summed, not averaged": SURGERY_WITHOUT_LOG_N,
+    },
+    "13b_clusters_and_labels": {
+        "responsibilities without weights and sum": MIXTURE_FORGETS_ITS_WEIGHTS,
+        "steps without their width": STEPS_WITHOUT_THEIR_WIDTH,
+        "quantiles from above": QUANTILE_OF_THE_NEXT_STEP,
+        "bound without a label, without entropy": UNLABELLED_WITHOUT_ENTROPY,
+        "labels of the neighbour": LABELS_OF_THE_NEIGHBOUR,
+        "cluster averaged in logarithms": CLUSTER_AVERAGED_IN_LOGARITHMS,
     },
 }

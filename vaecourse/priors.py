@@ -76,8 +76,9 @@ class VampPrior(Conditional):
     the N data in it every one would have to be encoded for every bound, and nothing would stop it from learning them by
     heart. K pseudo-inputs u, learned with everything else, stand in for them.
 
-    It starts near a fixed point at which the posterior ignores x, and stays there unless the decoder has something
-    better to do than to learn the mean image: set the decoder's bias with :func:`~vaecourse.networks.start_at`.
+    It starts near a fixed point, a posterior that ignores x and a prior that equals it, and stays there for good unless
+    the decoder has something better to do than to learn the mean image, and the KL is not paid in full at once: set the
+    decoder's bias with :func:`~vaecourse.networks.start_at`, and let beta rise.
 
     Args:
         posterior: q(z|x), the model's own (the two share their parameters), with any distribution that has a density.

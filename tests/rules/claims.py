@@ -9,8 +9,8 @@ from vaecourse.publish.prose import collect_records, marked_numbers
 # Chapters that the course will have. A link to one of them may stand before its chapter does.
 SYLLABUS = """00_start_here 01_maximum_likelihood 02_em 03a_markov_chains 03b_variational_families 04_elbo
 05_amortization 06_score_function 07a_reparameterization 07b_other_shapes 08_vae 09a_information 09b_bits_back
-10_evaluation 11_hierarchies 12_pixelvae 13_priors 14_inference_gaps 15_better_amortization 16a_flows
-16b_autoregressive_flows 17_iaf_vae 18a_richer_posteriors 18b_mcmc_and_vi 19_iwae 20_summary""".split()
+10_evaluation 11_hierarchies 12_pixelvae 13a_priors 13b_clusters_and_labels 14_inference_gaps 15_better_amortization
+16a_flows 16b_autoregressive_flows 17_iaf_vae 18a_richer_posteriors 18b_mcmc_and_vi 19_iwae 20_summary""".split()
 _CITATION = re.compile(r"\]\(#ref-([\w-]+)\)")
 _CAPTION = re.compile(r"\*\*Figure (\w+)\.(\d+)\.?\*\*")
 
