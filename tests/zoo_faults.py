@@ -636,7 +636,7 @@ import vaecourse.distributions.discretised_logistic as m
 def log_prob(self, value):
     x, inverse = value[..., None], (-self.log_scale).exp()
     up, down = (x + 0.5 - self.loc) * inverse, (self.loc - x + 0.5) * inverse
-    log_p = F.logsigmoid(up) + F.logsigmoid(down) + m._log_one_minus_exp(inverse)
+    log_p = F.logsigmoid(up) + F.logsigmoid(down) + torch.log(-torch.expm1(-inverse))
     return torch.logsumexp(self.logits.log_softmax(-1) + log_p, -1)
 m.DiscretisedLogistic.log_prob = log_prob
 """
