@@ -756,6 +756,80 @@ m.semi_supervised = semi_supervised
 """
 
 
+FIRST_MASK_SEES_THE_PIXEL = """
+import vaecourse.networks.masked as m
+import torch.nn.functional as F
+def forward(self, x):
+    mask = self.mask.clone()
+    middle = mask.shape[0] // 2
+    mask[middle, middle] = True
+    return F.conv2d(x, self.weight * mask, self.bias, padding=self.padding)
+m.MaskedConv2d.forward = forward
+"""
+
+HORIZONTAL_STACK_NOT_SHIFTED = """
+import vaecourse.networks.gated_layer as m
+import torch.nn.functional as F
+def forward(self, v, h, planes):
+    of_h, of_v = self.conditions(planes)
+    above = left = 0.0
+    if self.reads:
+        height, width = v.shape[-2:]
+        above = self.vertical(F.pad(v, (self.aside, self.aside, self.up, 0)))[..., :height, :]
+        left = self.horizontal(F.pad(h, (self.up - self.first, self.first * 1)))[..., :width] + self.down(above)
+    g = self.mix(m.gate(left + of_h))
+    return v if self.last else m.gate(above + of_v), g if self.first else h + g
+m.GatedLayer.forward = forward
+"""
+
+LEVELS_WITHOUT_TAILS = """
+import torch
+import torch.nn.functional as F
+import vaecourse.distributions.discretised_logistic as m
+def log_prob(self, value):
+    x, inverse = value[..., None], (-self.log_scale).exp()
+    up, down = (x + 0.5 - self.loc) * inverse, (self.loc - x + 0.5) * inverse
+    log_p = F.logsigmoid(up) + F.logsigmoid(down) + torch.log(-torch.expm1(-inverse))
+    return torch.logsumexp(self.logits.log_softmax(-1) + log_p, -1)
+m.DiscretisedLogistic.log_prob = log_prob
+"""
+
+SIGMOIDS_SUBTRACTED = """
+import torch
+import vaecourse.distributions.discretised_logistic as m
+def log_prob(self, value):
+    x, inverse = value[..., None], (-self.log_scale).exp()
+    up, down = torch.sigmoid((x + 0.5 - self.loc) * inverse), torch.sigmoid((x - 0.5 - self.loc) * inverse)
+    up = torch.where(x >= self.num_levels - 1, 1.0, up)
+    down = torch.where(x <= 0, 0.0, down)
+    return torch.logsumexp(self.logits.log_softmax(-1) + (up - down).clamp(min=1e-7).log(), -1)
+m.DiscretisedLogistic.log_prob = log_prob
+"""
+
+CACHE_FORGETS_A_PIXEL = """
+import vaecourse.networks.in_order as m
+right = m._Kept.keep_pixel
+def keep_pixel(self, column, h):
+    if column != 3:
+        right(self, column, h)
+m._Kept.keep_pixel = keep_pixel
+"""
+
+COUNTS_WITHOUT_THEIR_COEFFICIENTS = """
+import torch
+import vaecourse.likelihoods as m
+right = m.Binomial.forward
+def forward(self, c=None):
+    px_z = right(self, c)
+    total, n = px_z.log_prob, self.total_count
+    def log_prob(x):
+        choices = torch.lgamma(torch.tensor(n + 1.0)) - torch.lgamma(x + 1) - torch.lgamma(n - x + 1)
+        return total(x) - choices.sum(-1)
+    px_z.log_prob = log_prob
+    return px_z
+m.Binomial.forward = forward
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -913,5 +987,14 @@ FAULTS = {
         "bound without a label, without entropy": UNLABELLED_WITHOUT_ENTROPY,
         "labels of the neighbour": LABELS_OF_THE_NEIGHBOUR,
         "cluster averaged in logarithms": CLUSTER_AVERAGED_IN_LOGARITHMS,
+    },
+    "12_pixelvae": {
+        "first mask sees the pixel": FIRST_MASK_SEES_THE_PIXEL,
+        "horizontal stack not shifted": HORIZONTAL_STACK_NOT_SHIFTED,
+        "levels without tails": LEVELS_WITHOUT_TAILS,
+        "sigmoids subtracted, then clamped": SIGMOIDS_SUBTRACTED,
+        "cache forgets a pixel": CACHE_FORGETS_A_PIXEL,
+        "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
+        "annealing ignored": ANNEALING_IGNORED,
     },
 }

@@ -76,7 +76,7 @@ class DiscretisedLogistic(td.Distribution):
         below = torch.where(x >= self.num_levels - 1, 0.0, F.logsigmoid(up))
         above = torch.where(x <= 0, 0.0, F.logsigmoid(down))
         edge = (x <= 0) | (x >= self.num_levels - 1)
-        log_p = below + above + torch.where(edge, 0.0, _log_one_minus_exp(inverse))
+        log_p = below + above + torch.where(edge, 0.0, torch.log(-torch.expm1(-inverse)))
         if self.loc.shape[-1] > 1:
             log_p = torch.logsumexp(self.logits.log_softmax(-1) + log_p, -1)
         else:
@@ -99,13 +99,3 @@ class DiscretisedLogistic(td.Distribution):
         levels = torch.arange(self.num_levels, dtype=self.loc.dtype, device=self.loc.device)
         levels = levels.view(-1, *(1,) * len(self.batch_shape))
         return levels.expand(-1, *self.batch_shape) if expand else levels
-
-
-def _log_one_minus_exp(t: Tensor) -> Tensor:
-    """log(1 - e^-t) for t > 0, by whichever of two forms keeps its digits."""
-    near = t < math.log(2)
-    return torch.where(
-        near,
-        torch.log(-torch.expm1(-torch.where(near, t, 1.0))),
-        torch.log1p(-torch.exp(-torch.where(near, 1.0, t))),
-    )
