@@ -128,6 +128,18 @@ def test_outputs_are_in_halves_of_the_range():
     torch.testing.assert_close(three.loc[0, 0], torch.tensor([4.0, 8.0, 12.0]))
 
 
+@pytest.mark.parametrize("num_components", [1, 3])
+@pytest.mark.parametrize("size", [1.0, 30.0, 1e3])
+def test_wild_outputs_keep_densities_and_gradients_finite(num_components, size):
+    """As in the first steps of a training at too high a rate."""
+    likelihood = Likelihood(torch.nn.Identity(), 256, num_components)
+    torch.manual_seed(0)
+    outputs = (size * torch.randn(50, 20 * likelihood.num_outputs)).requires_grad_()
+    log_p = likelihood(outputs).log_prob(torch.randint(256, (50, 20)).float())
+    assert log_p.isfinite().all()
+    assert torch.autograd.grad(log_p.sum(), outputs)[0].isfinite().all()
+
+
 def test_bad_input_is_one_sentence():
     net = torch.nn.Identity()
     with pytest.raises(ValueError, match="num_levels must be at least 2, and is 1"):

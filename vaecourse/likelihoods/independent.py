@@ -158,6 +158,7 @@ class DiscretisedLogistic(Conditional):
         half = (self.num_levels - 1) / 2
         apart = torch.linspace(-1, 1, size + 2, dtype=outputs.dtype, device=outputs.device)[1:-1]
         loc = half * (1 + place + apart)
-        # Narrower than a thousandth of a level nothing changes any more but the logarithms, which would overflow.
-        log_scale = (log_scale + math.log(self.num_levels / 8)).clamp(min=-7)
+        # Narrower than a thousandth of a level, and wider than any number of them, only rounding is left: 1 / s must
+        # neither overflow nor vanish.
+        log_scale = (log_scale + math.log(self.num_levels / 8)).clamp(-7, 30)
         return td.Independent(distributions.DiscretisedLogistic(loc, log_scale, self.num_levels, logits), 1)
