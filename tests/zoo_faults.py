@@ -603,12 +603,13 @@ right = m.everyday_sizes
 m.everyday_sizes = lambda images: right(images).rename(columns={"one file": "a file each", "a file each": "one file"})
 """
 
-CHAIN_IN_THE_ORDER_OF_DRAWING = """
-import torch
+LAYERS_EXCHANGED = """
 import vaecourse.distributions.chain as m
-m.ChainDistribution._stacked = lambda self, first, second: first + [
-    layer._replace(turn=layer.turn + len(first)) for layer in second
-]
+right = m.ChainDistribution.layers
+def layers(self, value):
+    found = right(self, value)
+    return [one._replace(log_prob=other.log_prob) for one, other in zip(found, found[::-1])]
+m.ChainDistribution.layers = layers
 """
 
 LADDER_ADDS_VARIANCES = """
@@ -645,7 +646,9 @@ m._kl = lambda of_q, of_p: right(of_q, of_p) * (of_q.turn > 0)
 """
 
 HIERARCHY_WITH_VARIANCE_FOR_SCALE = """
-import vaecourse.exact.linear_hierarchy as m
+import sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.linear_hierarchy"]  # its name is a function of the room as well
 right = m.LinearHierarchy.prior_covariance.fget
 def prior_covariance(self):
     covariance = right(self).clone()
@@ -964,7 +967,7 @@ FAULTS = {
         "units by standard deviation": UNITS_BY_STANDARD_DEVIATION,
     },
     "11_hierarchies": {
-        "layers in the order of drawing": CHAIN_IN_THE_ORDER_OF_DRAWING,
+        "layers exchanged": LAYERS_EXCHANGED,
         "ladder adds variances": LADDER_ADDS_VARIANCES,
         "ladder weighs by scales": LADDER_WEIGHS_BY_SCALES,
         "inner KL reversed": INNER_KL_REVERSED,
