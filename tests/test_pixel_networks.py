@@ -214,6 +214,13 @@ def test_a_datum_s_z_is_its_own():
     assert torch.equal(model(z[0]).quantile(u)[2, 1], model(z[0, 1]).quantile(u[2, 1]))
 
 
+def test_noise_of_another_shape_is_refused():
+    px_z = likelihood("Bernoulli", (1, 5, 6))(torch.zeros(3, 4, 2, dtype=F64))
+    for shape in ((4, 30), (3, 4, 29), (4, 3, 30)):
+        with pytest.raises(ValueError, match=r"u must be of shape \[\.\.\., 3, 4, 30\], and is \["):
+            px_z.quantile(torch.rand(shape, dtype=F64))
+
+
 def test_without_a_decoder_z_is_ignored():
     """Only its batch counts, so that a PixelCNN can stand in a model as a likelihood."""
     model = likelihood("Bernoulli", (1, 5, 6), with_z=False)

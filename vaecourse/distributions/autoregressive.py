@@ -78,10 +78,16 @@ class Autoregression(td.Distribution):
 
         Returns:
             x, of the shape of u.
+
+        Raises:
+            ValueError: u is not of such a shape.
         """
+        wanted = self.batch_shape + self.event_shape
+        if u.shape[-len(wanted) :] != wanted:
+            raise ValueError(f"u must be of shape [..., {', '.join(map(str, wanted))}], and is {list(u.shape)}")
         net = self._net_in_order() if cached else None
         if net is not None:
-            return self._quantile_in_order(net, u.flatten(0, -2) if u.ndim > 1 else u[None]).view(u.shape)
+            return self._quantile_in_order(net, u.reshape(-1, u.shape[-1])).reshape(u.shape)
         x = torch.zeros_like(u)
         for j in self._order():
             x[..., j] = quantile(self._at(x), u)[..., j]
