@@ -1,21 +1,17 @@
 # %% right: as it is
-prediction = ("up", "down")
+prediction = "less"
 
-# %% right: another guess
-prediction = ("up", "up")
+# %% right: the other guess
+prediction = "more"
 
-# %% wrong: one word
-# says: predict two things
-prediction = "up"
+# %% wrong: a pair
+# says: predict more or less
+prediction = ("more", "less")
 
-# %% wrong: three words
-# says: predict two things
-prediction = ("up", "down", "up")
-
-# %% wrong: numbers
-# says: predict up or down
-prediction = (1.03, -0.2)
+# %% wrong: a number
+# says: predict more or less
+prediction = -0.2
 
 # %% wrong: another word
-# says: predict up or down
-prediction = ("higher", "down")
+# says: predict more or less
+prediction = "down"
