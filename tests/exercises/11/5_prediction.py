@@ -1,8 +1,8 @@
 # %% right: said before
-prediction = "no layer"
+prediction = "both layers"
 
 # %% right: another prediction is no mistake of the code
-prediction = "both layers"
+prediction = "no layer"
 
 # %% wrong: another word
 # says: predict one of
