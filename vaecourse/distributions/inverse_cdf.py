@@ -43,8 +43,8 @@ class InverseCDF(td.Distribution):
     Example:
         >>> loc = torch.zeros((), requires_grad=True)
         >>> z = InverseCDF(td.Normal(loc, 1.0), low=30.0).rsample((1000,))
-        >>> z.min() >= 30, z.mean().round(decimals=2)
-        (tensor(True), tensor(30.0300, grad_fn=<RoundBackward1>))
+        >>> z.min() >= 30, z.mean().round(decimals=1)
+        (tensor(True), tensor(30., grad_fn=<RoundBackward1>))
     """
 
     has_rsample = True
