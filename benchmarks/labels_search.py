@@ -33,13 +33,13 @@ DRAWS = (100, 101)  # the chapter's are 0 to 4
 COPIES = 10  # binarisations of each digit whose codes M1+M2 learns from
 # From a start one thing at a time. The classifier is cheap, and gets every pair of its first two.
 STARTS = {
-    "M2": {"epochs": 600, "alpha": 10, "latents": 2, "rate": 3e-3},
-    "M1+M2": {"epochs": 60, "alpha": 10, "latents": 4, "rate": 3e-3},
+    "M2": {"epochs": 150, "alpha": 10, "latents": 2, "rate": 3e-3},
+    "M1+M2": {"epochs": 15, "alpha": 10, "latents": 2, "rate": 3e-3},
     "classifier": {"steps": 3000, "decay": 0.0, "rate": 3e-3},
 }
 CHANGES = {
-    "M2": {"epochs": [150, 300], "alpha": [1, 100], "latents": [1, 8], "rate": [1e-3, 1e-2]},
-    "M1+M2": {"epochs": [15], "alpha": [1, 100], "latents": [2, 8]},
+    "M2": {"alpha": [1, 100], "latents": [1, 8], "rate": [1e-3, 1e-2], "epochs": [300, 600]},
+    "M1+M2": {"alpha": [1, 100], "latents": [4, 8], "epochs": [60]},
     "classifier": {"rate": [1e-3, 1e-2]},
 }
 STEPS, DECAYS = (300, 1000, 3000, 7200), (0.0, 0.1, 1.0)
