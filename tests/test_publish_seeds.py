@@ -90,3 +90,10 @@ def test_the_stamp_follows_the_code_alone():
     assert changed(0, "# Another title") == stamp and changed(7, "pass") == stamp and changed(4, "pass") == stamp
     assert changed(1, CELLS[1].source.replace("9", "8")) == stamp
     assert changed(5, "record('late', seed / 3)") != stamp
+
+
+def test_a_stored_search():
+    bounds = results.searched("12_pixelvae")["bounds"]
+    assert all(len(tried) >= 3 and max(tried.values()) < 0 for tried in bounds.values())
+    with pytest.raises(ValueError, match="'99_none' has no search stored"):
+        results.searched("99_none")

@@ -45,6 +45,25 @@ def per_seed(chapter: str, name: str) -> list[float]:
     return values
 
 
+def searched(chapter: str) -> dict[str, Any]:
+    """What a search over settings, too long for the page, stored in ``results/<chapter>.search.json``.
+
+    Args:
+        chapter: such as ``"12_pixelvae"``.
+
+    Returns:
+        The content of the file; what its parts are, the chapter says that made it.
+
+    Raises:
+        ValueError: the chapter has stored no search.
+    """
+    path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.search.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"searched: chapter = {chapter!r} has no search stored in results/") from None
+
+
 @cache
 def _stored(chapter: str) -> dict[str, Any]:
     path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.seeds.json"
