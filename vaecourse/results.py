@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_RESULTS = Path(__file__).resolve().parents[1] / "results"
+
 
 def over_seeds(chapter: str, name: str) -> tuple[float, float]:
     """Mean of a record over the training seeds of ``results/<chapter>.seeds.json``, and its standard error.
@@ -45,9 +47,24 @@ def per_seed(chapter: str, name: str) -> list[float]:
     return values
 
 
+def stored_search(chapter: str) -> list[dict[str, Any]]:
+    """Every setting that was tried in the search of ``results/<chapter>.search.json``, with its validation bound.
+
+    Args:
+        chapter: such as ``"11_hierarchies"``.
+
+    Raises:
+        ValueError: no search is stored for that chapter.
+    """
+    path = _RESULTS / f"{chapter}.search.json"
+    if not path.exists():
+        raise ValueError(f"stored_search: chapter = {chapter!r} has no search in results/")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 @cache
 def _stored(chapter: str) -> dict[str, Any]:
-    path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.seeds.json"
+    path = _RESULTS / f"{chapter}.seeds.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
