@@ -78,6 +78,14 @@ def test_a_chapter_without_results():
         results.per_seed("99_none", "bound")
 
 
+def test_quoting_a_search(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "_RESULTS", tmp_path)
+    (tmp_path / "04_made.search.json").write_text('[{"rate": 0.1, "valid_bound": null}]', encoding="utf-8")
+    assert results.searched("04_made") == [{"rate": 0.1, "valid_bound": None}]
+    with pytest.raises(ValueError, match="searched: chapter = '99_none' has no search stored in results/"):
+        results.searched("99_none")
+
+
 def test_the_stamp_follows_the_code_alone():
     stamp = code_stamp(new_notebook(cells=CELLS))
 

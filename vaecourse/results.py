@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_RESULTS = Path(__file__).resolve().parents[1] / "results"
+
 
 def over_seeds(chapter: str, name: str) -> tuple[float, float]:
     """Mean of a record over the training seeds of ``results/<chapter>.seeds.json``, and its standard error.
@@ -45,7 +47,7 @@ def per_seed(chapter: str, name: str) -> list[float]:
     return values
 
 
-def searched(chapter: str) -> dict[str, Any]:
+def searched(chapter: str) -> Any:
     """What a search over settings, too long for the page, stored in ``results/<chapter>.search.json``.
 
     Args:
@@ -57,7 +59,7 @@ def searched(chapter: str) -> dict[str, Any]:
     Raises:
         ValueError: the chapter has stored no search.
     """
-    path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.search.json"
+    path = _RESULTS / f"{chapter}.search.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,7 +68,7 @@ def searched(chapter: str) -> dict[str, Any]:
 
 @cache
 def _stored(chapter: str) -> dict[str, Any]:
-    path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.seeds.json"
+    path = _RESULTS / f"{chapter}.seeds.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-# %% right: said before
-prediction = "both layers"
+# %% right: as it comes out
+prediction = "few"
 
 # %% right: another prediction is no mistake of the code
-prediction = "no layer"
+prediction = "all"
 
 # %% wrong: another word
 # says: predict one of
