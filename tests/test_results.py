@@ -7,6 +7,7 @@ import pytest
 
 from vaecourse.publish.chapters import Chapter
 from vaecourse.publish.stamp import code_stamp
+from vaecourse.results import searched
 
 ROOT = Path(__file__).parent.parent
 SEEDS = sorted((ROOT / "results").glob("*.seeds.json"))
@@ -39,3 +40,10 @@ def test_results_of_long_runs_say_what_they_are_of(path):
         pytest.skip(
             f"{path.name} is stale: run `vaecourse report {name} --tier {content['tier']}` and store its metrics.json"
         )
+
+
+def test_search_is_read_and_one_that_is_not_stored_is_named():
+    priors = searched("13a_priors")
+    assert [len(tried) >= 3 for of_prior in priors.values() for tried in of_prior.values()] == [True] * 15
+    with pytest.raises(ValueError, match="chapter = 'nowhere' has no search"):
+        searched("nowhere")
