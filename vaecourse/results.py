@@ -75,19 +75,3 @@ def _stored(chapter: str) -> dict[str, Any]:
         raise ValueError(
             f"per_seed: chapter = {chapter!r} has no results over seeds: run `vaecourse seeds {chapter}`"
         ) from None
-
-
-def searched(chapter: str) -> Any:
-    """What a search for settings on validation data tried and found, from ``results/<chapter>.search.json``.
-
-    Args:
-        chapter: such as ``"08_vae"``.
-
-    Raises:
-        ValueError: no search is stored for this chapter.
-    """
-    path = Path(__file__).resolve().parents[1] / "results" / f"{chapter}.search.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"searched: chapter = {chapter!r} has no search stored in results/") from None
