@@ -1043,5 +1043,6 @@ FAULTS = {
         "slopes held constant": SLOPES_HELD_CONSTANT,
         "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
         "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
+        "L_k without log k": IWAE_WITHOUT_LOG_K,
     },
 }
