@@ -34,7 +34,7 @@ def svi_from_encoder(
         The bound at the refined q, [B], in nats.
 
     References:
-        Krishnan, Liang & Hoffman (2018), algorithm 2, for "bound"; Kim et al. (2018), section 3, for "refined".
+        Krishnan, Liang & Hoffman (2018) for "bound"; Kim et al. (2018), the baseline VAE+SVI+KL, for "refined".
     """
     posterior = _refined(model, "svi_from_encoder", "nothing")
     if aim not in ("bound", "refined"):
@@ -66,7 +66,7 @@ def every_step(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> T
         The bound at the refined q, [B], in nats.
 
     References:
-        Marino, Yue & Mandt (2018), algorithm 1.
+        Marino, Yue & Mandt (2018), section 4.
     """
     posterior = _refined(model, "every_step", "path", "steps")
     _, *steps = _at_least_two(posterior.parameters_along(x))
