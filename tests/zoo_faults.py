@@ -833,6 +833,43 @@ def forward(self, c=None):
 m.Binomial.forward = forward
 """
 
+REFINEMENT_DOWNHILL = """
+import vaecourse.inference.updates as m
+right = m.Ascent.forward
+m.Ascent.forward = lambda self, parameters, slope, memory=None: right(self, parameters, -slope, memory)
+"""
+
+REFINEMENT_ONE_STEP_SHORT = """
+import vaecourse.inference.refined as m
+right = m.Refined.parameters_along
+def parameters_along(self, x, num_steps=None):
+    return right(self, x, max((self.num_steps if num_steps is None else num_steps) - 1, 0))
+m.Refined.parameters_along = parameters_along
+"""
+
+SLOPES_HELD_CONSTANT = """
+import vaecourse.inference.refined as m
+right = m.Refined.__init__
+def __init__(self, *args, **options):
+    right(self, *args, **options)
+    self.through = "path" if self.through == "steps" else self.through
+m.Refined.__init__ = __init__
+"""
+
+LEARNED_UPDATE_READS_RAW_SLOPES = """
+import torch
+import vaecourse.inference.updates as m
+def forward(self, parameters, slope, memory=None):
+    gate, move = self.net(torch.cat([parameters, slope], -1)).chunk(2, -1)
+    return parameters + gate.sigmoid() * move, None
+m.LearnedUpdate.forward = forward
+"""
+
+EVALUATIONS_COUNTED_BY_CALL = """
+import vaecourse.inference.cost as m
+m.DecoderEvaluations._count = lambda self, module, inputs, output: setattr(self, "total", self.total + 1)
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -999,5 +1036,13 @@ FAULTS = {
         "cache forgets a pixel": CACHE_FORGETS_A_PIXEL,
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
+    },
+    "15_better_amortization": {
+        "refinement downhill": REFINEMENT_DOWNHILL,
+        "refinement one step short": REFINEMENT_ONE_STEP_SHORT,
+        "slopes held constant": SLOPES_HELD_CONSTANT,
+        "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
+        "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
+        "L_k without log k": IWAE_WITHOUT_LOG_K,
     },
 }
