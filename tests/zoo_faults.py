@@ -833,6 +833,52 @@ def forward(self, c=None):
 m.Binomial.forward = forward
 """
 
+PLANAR_MAY_FOLD = """
+import vaecourse.flows.planar as m
+m.above_minus_one = lambda x: x
+"""
+
+PLANAR_WITHOUT_THE_SLOPE_OF_TANH = """
+import torch
+import vaecourse.flows.planar as m
+m._log_slope = lambda h, wu: torch.log1p(wu).expand_as(h)
+"""
+
+RADIAL_WITHOUT_ITS_SPHERE = """
+import torch
+import vaecourse.flows.radial as m
+def log_det(self, r, alpha, beta):
+    return torch.log1p(alpha * beta / (alpha + r).square()).squeeze(-1)
+m.Radial._log_det = log_det
+"""
+
+COUPLING_SCALED_WITHOUT_DETERMINANT = """
+import torch
+import vaecourse.flows.elementwise as m
+right = m.ShiftAndScale.forward
+def forward(self, z, parameters):
+    y, log_slope = right(self, z, parameters)
+    return y, torch.zeros_like(log_slope)
+m.ShiftAndScale.forward = forward
+"""
+
+ENERGIES_NOT_NORMALISED = """
+import vaecourse.exact.energies as m
+m.log_normaliser = lambda *_, **__: 0.0
+"""
+
+FLOW_DENSITY_WITH_THE_WRONG_SIGN = """
+import vaecourse.flows.flow as m
+from vaecourse.distributions import log_prob
+def density(self, value):
+    log_det = 0.0
+    for bijector in reversed(self.bijectors):
+        value, part = bijector(value, self.context, backwards=True)
+        log_det = log_det + part
+    return log_prob(self.base, value) - log_det
+m.FlowDistribution.log_prob = density
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -999,5 +1045,13 @@ FAULTS = {
         "cache forgets a pixel": CACHE_FORGETS_A_PIXEL,
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
+    },
+    "16a_flows": {
+        "planar layers that may fold": PLANAR_MAY_FOLD,
+        "determinant without the slope of tanh": PLANAR_WITHOUT_THE_SLOPE_OF_TANH,
+        "radial determinant without its sphere": RADIAL_WITHOUT_ITS_SPHERE,
+        "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
+        "energies not normalised": ENERGIES_NOT_NORMALISED,
+        "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
     },
 }
