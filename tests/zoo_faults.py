@@ -868,6 +868,50 @@ m.LearnedUpdate.forward = forward
 EVALUATIONS_COUNTED_BY_CALL = """
 import vaecourse.inference.cost as m
 m.DecoderEvaluations._count = lambda self, module, inputs, output: setattr(self, "total", self.total + 1)
+PLANAR_MAY_FOLD = """
+import vaecourse.flows.planar as m
+m.above_minus_one = lambda x: x
+"""
+
+PLANAR_WITHOUT_THE_SLOPE_OF_TANH = """
+import torch
+import vaecourse.flows.planar as m
+m._log_slope = lambda h, wu: torch.log1p(wu).expand_as(h)
+"""
+
+RADIAL_WITHOUT_ITS_SPHERE = """
+import torch
+import vaecourse.flows.radial as m
+def log_det(self, r, alpha, beta):
+    return torch.log1p(alpha * beta / (alpha + r).square()).squeeze(-1)
+m.Radial._log_det = log_det
+"""
+
+COUPLING_SCALED_WITHOUT_DETERMINANT = """
+import torch
+import vaecourse.flows.elementwise as m
+right = m.ShiftAndScale.forward
+def forward(self, z, parameters):
+    y, log_slope = right(self, z, parameters)
+    return y, torch.zeros_like(log_slope)
+m.ShiftAndScale.forward = forward
+"""
+
+ENERGIES_NOT_NORMALISED = """
+import vaecourse.exact.energies as m
+m.log_normaliser = lambda *_, **__: 0.0
+"""
+
+FLOW_DENSITY_WITH_THE_WRONG_SIGN = """
+import vaecourse.flows.flow as m
+from vaecourse.distributions import log_prob
+def density(self, value):
+    log_det = 0.0
+    for bijector in reversed(self.bijectors):
+        value, part = bijector(value, self.context, backwards=True)
+        log_det = log_det + part
+    return log_prob(self.base, value) - log_det
+m.FlowDistribution.log_prob = density
 """
 
 FAULTS = {
@@ -1044,5 +1088,12 @@ FAULTS = {
         "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
         "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
         "L_k without log k": IWAE_WITHOUT_LOG_K,
+    "16a_flows": {
+        "planar layers that may fold": PLANAR_MAY_FOLD,
+        "determinant without the slope of tanh": PLANAR_WITHOUT_THE_SLOPE_OF_TANH,
+        "radial determinant without its sphere": RADIAL_WITHOUT_ITS_SPHERE,
+        "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
+        "energies not normalised": ENERGIES_NOT_NORMALISED,
+        "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
     },
 }
