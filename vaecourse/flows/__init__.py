@@ -9,7 +9,8 @@ from vaecourse.flows.elementwise import Elementwise, Gate, Shift, ShiftAndScale
 from vaecourse.flows.flow import Flow, FlowDistribution
 from vaecourse.flows.inverse import Inverse
 from vaecourse.flows.permutation import Permutation
-from vaecourse.flows.stacks import iaf, maf, nice, real_nvp
+from vaecourse.flows.sigmoids import Sigmoids
+from vaecourse.flows.stacks import iaf, maf, naf, nice, real_nvp
 
 __all__ = [
     "MADE",
@@ -27,9 +28,11 @@ __all__ = [
     "Permutation",
     "Shift",
     "ShiftAndScale",
+    "Sigmoids",
     "fully_connected",
     "iaf",
     "maf",
+    "naf",
     "nice",
     "real_nvp",
 ]
