@@ -121,8 +121,8 @@ def pyro_fast(sizes, neural: bool = False) -> Call:
     step, z = pyro(sizes, neural), sizes.noise
 
     def call() -> object:
-        y = step(z.clone())  # they remember the last input itself
-        return step.log_abs_det_jacobian(z, y)
+        x = z.clone()  # they remember the last input itself, and would return what they have remembered
+        return step.log_abs_det_jacobian(x, step(x))
 
     return _without_gradient(call)
 

@@ -216,7 +216,7 @@ def test_flows_multiply_the_same_matrices(flows, task, name):
 @pytest.mark.parametrize("task", ["affine, one pass", "affine, L passes", "affine, training"])
 @pytest.mark.parametrize("name", ["nflows", "zuko", "pyro"])
 def test_autoregressive_steps_multiply_the_same_matrices(flows, task, name):
-    """Theirs, too, go through the whole network once for each coordinate."""
+    """Theirs, too, go through the whole network once for each coordinate; zuko once more for the log-determinant."""
 
     def flops(name):
         call = flows.autoregressive.TASKS[task][name](flows.Sizes(8, (16, 16), 1, 20))
@@ -227,7 +227,8 @@ def test_autoregressive_steps_multiply_the_same_matrices(flows, task, name):
     if name not in flows.autoregressive.TASKS[task]:
         pytest.skip("they have none")
     try:
-        assert flops(name) == flops("vaecourse") > 0
+        once_more = 9 / 8 if (name, task) == ("zuko", "affine, L passes") else 1
+        assert flops(name) == once_more * flops("vaecourse") > 0
     except ImportError as error:
         pytest.skip(str(error))
 

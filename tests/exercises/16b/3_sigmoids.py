@@ -19,7 +19,7 @@ def sum_of_sigmoids(z, log_a, b, w):
 
 
 # %% wrong: as it stands
-# says: y is infinite or NaN far out
+# says: far out 1 - sigmoid(u) has no digits left
 def sum_of_sigmoids(z, log_a, b, w):
     u = log_a.exp() * z[:, None] + b
     s = (w * torch.sigmoid(u)).sum(1)
@@ -28,7 +28,7 @@ def sum_of_sigmoids(z, log_a, b, w):
 
 
 # %% wrong: a logarithm of one minus
-# says: y is infinite or NaN far out
+# says: far out 1 - sigmoid(u) has no digits left
 def sum_of_sigmoids(z, log_a, b, w):
     u = log_a.exp() * z[:, None] + b
     up = (w.log() + F.logsigmoid(u)).logsumexp(1)
