@@ -226,9 +226,7 @@ class GapLedger:
     @property
     def _refitted(self) -> str:
         if self.refitted is None:
-            raise ValueError(
-                "this ledger has no refitted encoder: gaps 2 and 3 are known together, as amortisation_gap"
-            )
+            raise ValueError("this ledger has no refitted encoder: of gaps 2 and 3 only their sum is known")
         return self.refitted
 
 

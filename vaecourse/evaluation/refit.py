@@ -72,7 +72,8 @@ def refit_encoder(
     """
     if model.posterior is None:
         raise ValueError("model must have an encoder, and its posterior is None")
-    x = train.realise(seed).to(next(model.parameters()).device)
+    x = train.realise(seed)
+    x = (x[0] if isinstance(x, tuple) else x).to(next(model.parameters()).device)
     still = copy.deepcopy(model).requires_grad_(False).eval()
     made = {"encoder": copy.deepcopy(model.posterior)}
     settings = dict(num_epochs=num_epochs, learning_rate=learning_rate, schedule="cosine", progress=False) | options
