@@ -23,6 +23,7 @@ class PerDatumBijector(Bijector):
         context: what the copies read, [B, C], held constant; None where they read none.
 
     Example:
+        >>> import torch
         >>> from vaecourse.flows import Coupling
         >>> copies = PerDatumBijector(Coupling(4, (8,)), num_data=10)
         >>> y, log_det = copies.forward_and_log_det(torch.randn(5, 10, 4))
