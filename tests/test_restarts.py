@@ -1,6 +1,7 @@
 """Local inference from several starts, and a flow for each datum."""
 
 import copy
+import math
 import warnings
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 
 from vaecourse.distributions import frozen, log_prob, sample_and_log_prob
 from vaecourse.estimators import pathwise, stl
-from vaecourse.evaluation import LocalOptimumWarning, gap_ledger
+from vaecourse.evaluation import LocalOptimumWarning, gap_ledger, pooled_log_px
 from vaecourse.exact import gaussian_bound, linear_gaussian_marginal, quadrature
 from vaecourse.flows import Coupling, Flow, Permutation, iaf, real_nvp
 from vaecourse.inference import (
@@ -296,3 +297,21 @@ def test_bad_arguments():
         gap_ledger(model, LOW, torch.zeros(8), restarts=-1, **few)
     with pytest.raises(ValueError, match="num_samples must be at least 2, and is 1"):
         sampled_bound(model, LOW, diagonal(model.posterior(LOW))(), 1, 0)
+
+
+def test_pooled_evidence():
+    """Of two proposals, one of which misses everything: half the right weight is there, and log 2 is what it costs."""
+    model = linear_gaussian_model(seed=7)
+    x = torch.randn(4, 3, dtype=F64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        exact, log_px = model.posterior(x), linear_gaussian_marginal(model).log_prob(x)
+    far = td.Independent(td.Normal(torch.full((4, 2), 60.0, dtype=F64), 0.1), 1)
+    torch.testing.assert_close(pooled_log_px(model, x, [exact], 5), log_px)
+    torch.testing.assert_close(pooled_log_px(model, x, [exact, far], 5), log_px - math.log(2))
+    model.chunk_size = 12  # three rows of four data at once: three parts, of three, three and one sample
+    torch.testing.assert_close(pooled_log_px(model, x, [exact, exact], 7), log_px)
+    with pytest.raises(ValueError, match="proposals must hold one distribution at least, and is empty"):
+        pooled_log_px(model, x, [])
+    model.posterior = diagonal(exact)
+    ledger = gap_ledger(model, x, num_samples=4000, num_steps=50)
+    assert ((ledger.log_px - log_px).abs() < 0.1).all()

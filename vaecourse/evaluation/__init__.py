@@ -6,7 +6,7 @@ from vaecourse.evaluation.ais import ais
 from vaecourse.evaluation.averages import mean_and_se, mean_bound
 from vaecourse.evaluation.bidirectional import Sandwich, bidirectional
 from vaecourse.evaluation.estimate import LogLikelihood
-from vaecourse.evaluation.gaps import LocalOptimumWarning, gap_ledger
+from vaecourse.evaluation.gaps import LocalOptimumWarning, gap_ledger, pooled_log_px
 from vaecourse.evaluation.importance import importance_log_likelihood
 from vaecourse.evaluation.layers import LayerTerms, layer_rates, layer_terms
 from vaecourse.evaluation.ledger import Cost, Entry, GapLedger
@@ -38,5 +38,6 @@ __all__ = [
     "mean_and_se",
     "mean_bound",
     "pareto_khat",
+    "pooled_log_px",
     "refit_encoder",
 ]

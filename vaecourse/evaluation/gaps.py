@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
+import torch.distributions as td
 from torch import Tensor
 
 from vaecourse.distributions import Conditional
@@ -15,7 +17,7 @@ from vaecourse.estimators import stl
 from vaecourse.evaluation.ledger import Cost, Entry, GapLedger, in_doubt
 from vaecourse.inference import Family, Search, look, moments, needs_moments, sampled_bound, search_posteriors
 from vaecourse.model import LatentVariableModel
-from vaecourse.randomness import key
+from vaecourse.randomness import key, seeded
 
 
 class LocalOptimumWarning(UserWarning):
@@ -25,7 +27,7 @@ class LocalOptimumWarning(UserWarning):
 def gap_ledger(
     model: LatentVariableModel,
     x: Tensor,
-    log_px: Tensor,
+    log_px: Tensor | None = None,
     families: Sequence[Family] = ("diagonal",),
     num_samples: int = 1000,
     num_steps: int = 500,
@@ -50,7 +52,8 @@ def gap_ledger(
     Args:
         model: with a q(z|x) that can be reparameterised; it is not changed.
         x: data of shape [B, D], one realisation of the protocol.
-        log_px: log p(x) in nats, [B]: exact, or a good estimate, whose error enters the approximation gap.
+        log_px: log p(x) in nats, [B]: exact, or a good estimate, whose error enters the approximation gap. None for
+            :func:`pooled_log_px` with every q that the ledger finds.
         families: as for :func:`~vaecourse.inference.optimise_posteriors`, from the poorest to the richest; the rows
             bear their names, so that functions need different ones. Those poorer than the encoder's own stand beside
             the chain.
@@ -77,7 +80,7 @@ def gap_ledger(
     Warns:
         LocalOptimumWarning: the restarts of a family disagree.
     """
-    if log_px.shape != (len(x),):
+    if log_px is not None and log_px.shape != (len(x),):
         raise ValueError(f"log_px must have one number per datum, [{len(x)}], and has shape {list(log_px.shape)}")
     names = [_name(family) for family in families]
     if isinstance(families, str) or not names or len(set(names)) < len(names):
@@ -97,16 +100,16 @@ def gap_ledger(
     looks = [look(model, x, seed=key(seed, "look", k)) for k in range(restarts)]
 
     with torch.no_grad():
-        q, costs = _timed(lambda: model.qz_x(x), 0.0, len(x))
-    rows, searches = {"encoder": score(q)}, {}
+        encoders_q, costs = _timed(lambda: model.qz_x(x), 0.0, len(x))
+    rows, searches = {"encoder": score(q=encoders_q)}, {}
     all_costs = {"encoder": costs}
     if refitted is not None:
         with torch.no_grad():
             best_encoders_q, all_costs["refitted encoder"] = _timed(lambda: refitted(x), 0.0, len(x))
-        rows["refitted encoder"] = score(best_encoders_q)
-    start = moments(q, x.device) if rank > 0 and needs_moments(q) else q
+        rows["refitted encoder"] = score(q=best_encoders_q)
+    start = moments(encoders_q, x.device) if rank > 0 and needs_moments(encoders_q) else encoders_q
     for k, (name, family) in enumerate(zip(names, families)):
-        starts = [start, *([q] if k == rank > 0 else []), *looks]
+        starts = [start, *([encoders_q] if k == rank > 0 else []), *looks]
         kept = len(starts) - restarts if restarts else 0
         work = partial(search_posteriors, model, x, family, starts=starts, keep=kept, seed=seed + 1, **climbs)
         search, cost = _timed(work, len(starts) * num_steps * num_fitted, len(x))
@@ -116,11 +119,40 @@ def gap_ledger(
             start = search.gaussian()
         if doubt := in_doubt(row, search):
             warnings.warn(doubt, LocalOptimumWarning, stacklevel=2)
+    if log_px is None:
+        proposals = [encoders_q, *(candidate for search in searches.values() for candidate in search.candidates)]
+        log_px = pooled_log_px(model, x, proposals, num_samples, seed=key(seed, "evidence"))
     poorer = [f"best {name} q" for name in names[:rank]]
     chain = dict(reversed([(name, row) for name, row in rows.items() if name not in poorer]))
     bounds, noise = ({name: row[k] for name, row in chain.items()} for k in (0, 1))
     beside = {name: Entry(*rows[name], log_px) for name in poorer}
     return GapLedger(log_px, bounds, noise, "refitted encoder" if refitted else None, all_costs, beside, searches)
+
+
+@torch.no_grad()
+def pooled_log_px(
+    model: LatentVariableModel, x: Tensor, proposals: Sequence[td.Distribution], num_samples: int = 1000, seed: int = 0
+) -> Tensor:
+    r"""log p(x) by importance sampling from several proposals, their weights averaged, [B] in nats.
+
+    Each proposal's average weight is an unbiased estimate of p(x), and so is their mean: its logarithm is a stochastic
+    lower bound, like that of each, and at most the logarithm of their number below the best. (The largest of the
+    logarithms, which some papers report, is no bound.)
+
+    Args:
+        model: its prior and likelihood are used.
+        x: data of shape [B, D].
+        proposals: distributions with batch shape [B].
+        num_samples: samples per datum and proposal.
+        seed: of the samples.
+    """
+    if not proposals:
+        raise ValueError("proposals must hold one distribution at least, and is empty")
+    at_once = max(1, (model.chunk_size or num_samples * len(x)) // len(x))
+    sizes = [min(at_once, num_samples - start) for start in range(0, num_samples, at_once)]
+    with seeded(seed, x.device):
+        parts = [model.draw(x, size, q=q).log_w.logsumexp(0) for q in proposals for size in sizes]
+    return torch.stack(parts).logsumexp(0) - math.log(len(proposals) * num_samples)
 
 
 def _score_best(score: Callable, search: Search) -> tuple[Tensor, Tensor]:
