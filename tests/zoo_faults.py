@@ -833,6 +833,50 @@ def forward(self, c=None):
 m.Binomial.forward = forward
 """
 
+REFIT_DOES_NOT_TRAIN = """
+import vaecourse.evaluation.refit as m
+m.fit = lambda *arguments, **options: None
+"""
+
+GAPS_2_AND_3_SWAPPED = """
+from vaecourse.evaluation import GapLedger
+second, third = GapLedger.encoder_gap, GapLedger.training_gap
+GapLedger.encoder_gap, GapLedger.training_gap = third, second
+"""
+
+LEDGER_OF_LOG_MEANS = """
+import math
+import vaecourse.evaluation.gaps as m
+right = m.sampled_bound
+def sampled_bound(model, x, q, num_samples, seed):
+    with m.seeded(seed, x.device):
+        log_w = model.draw(x, num_samples, q=q).log_w
+    return log_w.logsumexp(0) - math.log(num_samples), right(model, x, q, num_samples, seed)[1]
+m.sampled_bound = sampled_bound
+"""
+
+WORST_OF_THE_STARTS = """
+from vaecourse.inference import Search
+Search.choice = property(lambda search: search.bounds.argmin(0))
+"""
+
+POOLED_WEIGHTS_SUMMED = """
+import math
+import vaecourse.evaluation.gaps as m
+right = m.pooled_log_px
+m.pooled_log_px = lambda model, x, proposals, num_samples=1000, seed=0: (
+    right(model, x, proposals, num_samples, seed) + math.log(len(proposals) * num_samples))
+"""
+
+LOCAL_SEARCH_STAYS_AT_ITS_START = """
+import vaecourse.inference.restarts as m
+right = m.optimise_posteriors
+def optimise_posteriors(model, x, family="diagonal", **options):
+    return right(model, x, family, **options | dict(num_steps=1, learning_rate=1e-9))
+m.optimise_posteriors = optimise_posteriors
+"""
+
+
 REFINEMENT_DOWNHILL = """
 import vaecourse.inference.updates as m
 right = m.Ascent.forward
@@ -868,6 +912,8 @@ m.LearnedUpdate.forward = forward
 EVALUATIONS_COUNTED_BY_CALL = """
 import vaecourse.inference.cost as m
 m.DecoderEvaluations._count = lambda self, module, inputs, output: setattr(self, "total", self.total + 1)
+"""
+
 PLANAR_MAY_FOLD = """
 import vaecourse.flows.planar as m
 m.above_minus_one = lambda x: x
@@ -913,6 +959,7 @@ def density(self, value):
     return log_prob(self.base, value) - log_det
 m.FlowDistribution.log_prob = density
 """
+
 MADE_SEES_ITSELF = """
 from vaecourse.flows.conditioner import MADE
 
@@ -969,7 +1016,6 @@ def log_det(self, value):
 
 ElementwiseAffine._log_det = log_det
 """
-
 
 FAULTS = {
     "00_start_here": {
@@ -1138,6 +1184,14 @@ FAULTS = {
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
     },
+    "14_inference_gaps": {
+        "refit that does not train": REFIT_DOES_NOT_TRAIN,
+        "gaps 2 and 3 swapped": GAPS_2_AND_3_SWAPPED,
+        "bound of a ledger by log-mean-exp": LEDGER_OF_LOG_MEANS,
+        "worst of the starts": WORST_OF_THE_STARTS,
+        "pooled weights summed, not averaged": POOLED_WEIGHTS_SUMMED,
+        "local search that stays at its start": LOCAL_SEARCH_STAYS_AT_ITS_START,
+    },
     "15_better_amortization": {
         "refinement downhill": REFINEMENT_DOWNHILL,
         "refinement one step short": REFINEMENT_ONE_STEP_SHORT,
@@ -1145,6 +1199,7 @@ FAULTS = {
         "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
         "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
         "L_k without log k": IWAE_WITHOUT_LOG_K,
+    },
     "16a_flows": {
         "planar layers that may fold": PLANAR_MAY_FOLD,
         "determinant without the slope of tanh": PLANAR_WITHOUT_THE_SLOPE_OF_TANH,
@@ -1152,6 +1207,7 @@ FAULTS = {
         "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
         "energies not normalised": ENERGIES_NOT_NORMALISED,
         "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
+    },
     "16b_autoregressive_flows": {
         "MADE whose outputs see themselves": MADE_SEES_ITSELF,
         "order ignored": ORDER_IGNORED,

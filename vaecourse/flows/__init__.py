@@ -12,7 +12,6 @@ from vaecourse.flows.permutation import Permutation
 from vaecourse.flows.planar import Planar
 from vaecourse.flows.radial import Radial
 from vaecourse.flows.root import solve_increasing
-from vaecourse.flows.stacks import iaf, maf, nice, real_nvp
 from vaecourse.flows.sigmoids import Sigmoids
 from vaecourse.flows.stacks import iaf, maf, naf, nice, real_nvp
 
