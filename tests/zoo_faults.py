@@ -833,6 +833,190 @@ def forward(self, c=None):
 m.Binomial.forward = forward
 """
 
+REFIT_DOES_NOT_TRAIN = """
+import vaecourse.evaluation.refit as m
+m.fit = lambda *arguments, **options: None
+"""
+
+GAPS_2_AND_3_SWAPPED = """
+from vaecourse.evaluation import GapLedger
+second, third = GapLedger.encoder_gap, GapLedger.training_gap
+GapLedger.encoder_gap, GapLedger.training_gap = third, second
+"""
+
+LEDGER_OF_LOG_MEANS = """
+import math
+import vaecourse.evaluation.gaps as m
+right = m.sampled_bound
+def sampled_bound(model, x, q, num_samples, seed):
+    with m.seeded(seed, x.device):
+        log_w = model.draw(x, num_samples, q=q).log_w
+    return log_w.logsumexp(0) - math.log(num_samples), right(model, x, q, num_samples, seed)[1]
+m.sampled_bound = sampled_bound
+"""
+
+WORST_OF_THE_STARTS = """
+from vaecourse.inference import Search
+Search.choice = property(lambda search: search.bounds.argmin(0))
+"""
+
+POOLED_WEIGHTS_SUMMED = """
+import math
+import vaecourse.evaluation.gaps as m
+right = m.pooled_log_px
+m.pooled_log_px = lambda model, x, proposals, num_samples=1000, seed=0: (
+    right(model, x, proposals, num_samples, seed) + math.log(len(proposals) * num_samples))
+"""
+
+LOCAL_SEARCH_STAYS_AT_ITS_START = """
+import vaecourse.inference.restarts as m
+right = m.optimise_posteriors
+def optimise_posteriors(model, x, family="diagonal", **options):
+    return right(model, x, family, **options | dict(num_steps=1, learning_rate=1e-9))
+m.optimise_posteriors = optimise_posteriors
+"""
+
+
+REFINEMENT_DOWNHILL = """
+import vaecourse.inference.updates as m
+right = m.Ascent.forward
+m.Ascent.forward = lambda self, parameters, slope, memory=None: right(self, parameters, -slope, memory)
+"""
+
+REFINEMENT_ONE_STEP_SHORT = """
+import vaecourse.inference.refined as m
+right = m.Refined.parameters_along
+def parameters_along(self, x, num_steps=None):
+    return right(self, x, max((self.num_steps if num_steps is None else num_steps) - 1, 0))
+m.Refined.parameters_along = parameters_along
+"""
+
+SLOPES_HELD_CONSTANT = """
+import vaecourse.inference.refined as m
+right = m.Refined.__init__
+def __init__(self, *args, **options):
+    right(self, *args, **options)
+    self.through = "path" if self.through == "steps" else self.through
+m.Refined.__init__ = __init__
+"""
+
+LEARNED_UPDATE_READS_RAW_SLOPES = """
+import torch
+import vaecourse.inference.updates as m
+def forward(self, parameters, slope, memory=None):
+    gate, move = self.net(torch.cat([parameters, slope], -1)).chunk(2, -1)
+    return parameters + gate.sigmoid() * move, None
+m.LearnedUpdate.forward = forward
+"""
+
+EVALUATIONS_COUNTED_BY_CALL = """
+import vaecourse.inference.cost as m
+m.DecoderEvaluations._count = lambda self, module, inputs, output: setattr(self, "total", self.total + 1)
+"""
+
+PLANAR_MAY_FOLD = """
+import vaecourse.flows.planar as m
+m.above_minus_one = lambda x: x
+"""
+
+PLANAR_WITHOUT_THE_SLOPE_OF_TANH = """
+import torch
+import vaecourse.flows.planar as m
+m._log_slope = lambda h, wu: torch.log1p(wu).expand_as(h)
+"""
+
+RADIAL_WITHOUT_ITS_SPHERE = """
+import torch
+import vaecourse.flows.radial as m
+def log_det(self, r, alpha, beta):
+    return torch.log1p(alpha * beta / (alpha + r).square()).squeeze(-1)
+m.Radial._log_det = log_det
+"""
+
+COUPLING_SCALED_WITHOUT_DETERMINANT = """
+import torch
+import vaecourse.flows.elementwise as m
+right = m.ShiftAndScale.forward
+def forward(self, z, parameters):
+    y, log_slope = right(self, z, parameters)
+    return y, torch.zeros_like(log_slope)
+m.ShiftAndScale.forward = forward
+"""
+
+ENERGIES_NOT_NORMALISED = """
+import vaecourse.exact.energies as m
+m.log_normaliser = lambda *_, **__: 0.0
+"""
+
+FLOW_DENSITY_WITH_THE_WRONG_SIGN = """
+import vaecourse.flows.flow as m
+from vaecourse.distributions import log_prob
+def density(self, value):
+    log_det = 0.0
+    for bijector in reversed(self.bijectors):
+        value, part = bijector(value, self.context, backwards=True)
+        log_det = log_det + part
+    return log_prob(self.base, value) - log_det
+m.FlowDistribution.log_prob = density
+"""
+
+MADE_SEES_ITSELF = """
+from vaecourse.flows.conditioner import MADE
+
+original = MADE.__init__
+
+def built(self, dim, *arguments, **options):
+    original(self, dim, *arguments, **options)
+    self.net.layers[-1].mask.fill_(1)
+
+MADE.__init__ = built
+"""
+
+ORDER_IGNORED = """
+from vaecourse.flows.autoregressive import Autoregressive
+
+original = Autoregressive.__init__
+
+def built(self, *arguments, order=None, **options):
+    original(self, *arguments, **options)
+
+Autoregressive.__init__ = built
+"""
+
+SIGMOIDS_WITHOUT_THE_WAY_BACK = """
+from vaecourse.flows.sigmoids import Sigmoids
+
+original = Sigmoids._curve
+
+def curve(self, *arguments):
+    y, log_slope = original(self, *arguments)
+    return y, log_slope + y
+
+Sigmoids._curve = curve
+"""
+
+INVERSE_ONE_PASS_SHORT = """
+import torch
+from vaecourse.flows.autoregressive import Autoregressive
+
+def inverse(self, y, c=None):
+    z = torch.zeros_like(y)
+    for _ in range(max(y.shape[-1] - 1, 1)):
+        z, log_slope = self.elementwise.inverse(y, self.net(z, c))
+    return z, log_slope.sum(-1)
+
+Autoregressive.inverse_and_log_det = inverse
+"""
+
+UNITS_WITHOUT_THEIR_DETERMINANT = """
+from vaecourse.flows.affine import ElementwiseAffine
+
+def log_det(self, value):
+    return 0 * self.log_scale.sum().expand(value.shape[:-1])
+
+ElementwiseAffine._log_det = log_det
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -999,5 +1183,37 @@ FAULTS = {
         "cache forgets a pixel": CACHE_FORGETS_A_PIXEL,
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
+    },
+    "14_inference_gaps": {
+        "refit that does not train": REFIT_DOES_NOT_TRAIN,
+        "gaps 2 and 3 swapped": GAPS_2_AND_3_SWAPPED,
+        "bound of a ledger by log-mean-exp": LEDGER_OF_LOG_MEANS,
+        "worst of the starts": WORST_OF_THE_STARTS,
+        "pooled weights summed, not averaged": POOLED_WEIGHTS_SUMMED,
+        "local search that stays at its start": LOCAL_SEARCH_STAYS_AT_ITS_START,
+    },
+    "15_better_amortization": {
+        "refinement downhill": REFINEMENT_DOWNHILL,
+        "refinement one step short": REFINEMENT_ONE_STEP_SHORT,
+        "slopes held constant": SLOPES_HELD_CONSTANT,
+        "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
+        "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
+        "L_k without log k": IWAE_WITHOUT_LOG_K,
+    },
+    "16a_flows": {
+        "planar layers that may fold": PLANAR_MAY_FOLD,
+        "determinant without the slope of tanh": PLANAR_WITHOUT_THE_SLOPE_OF_TANH,
+        "radial determinant without its sphere": RADIAL_WITHOUT_ITS_SPHERE,
+        "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
+        "energies not normalised": ENERGIES_NOT_NORMALISED,
+        "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
+    },
+    "16b_autoregressive_flows": {
+        "MADE whose outputs see themselves": MADE_SEES_ITSELF,
+        "order ignored": ORDER_IGNORED,
+        "sigmoids without the way back": SIGMOIDS_WITHOUT_THE_WAY_BACK,
+        "inverse one pass short": INVERSE_ONE_PASS_SHORT,
+        "units without their determinant": UNITS_WITHOUT_THEIR_DETERMINANT,
+        "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
     },
 }

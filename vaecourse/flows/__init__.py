@@ -9,7 +9,11 @@ from vaecourse.flows.elementwise import Elementwise, Gate, Shift, ShiftAndScale
 from vaecourse.flows.flow import Flow, FlowDistribution
 from vaecourse.flows.inverse import Inverse
 from vaecourse.flows.permutation import Permutation
-from vaecourse.flows.stacks import iaf, maf, nice, real_nvp
+from vaecourse.flows.planar import Planar
+from vaecourse.flows.radial import Radial
+from vaecourse.flows.root import solve_increasing
+from vaecourse.flows.sigmoids import Sigmoids
+from vaecourse.flows.stacks import iaf, maf, naf, nice, real_nvp
 
 __all__ = [
     "MADE",
@@ -25,11 +29,16 @@ __all__ = [
     "Inverse",
     "MaskedLinear",
     "Permutation",
+    "Planar",
+    "Radial",
     "Shift",
     "ShiftAndScale",
+    "Sigmoids",
     "fully_connected",
     "iaf",
     "maf",
+    "naf",
     "nice",
     "real_nvp",
+    "solve_increasing",
 ]
