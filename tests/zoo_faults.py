@@ -1184,14 +1184,6 @@ FAULTS = {
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
     },
-    "14_inference_gaps": {
-        "refit that does not train": REFIT_DOES_NOT_TRAIN,
-        "gaps 2 and 3 swapped": GAPS_2_AND_3_SWAPPED,
-        "bound of a ledger by log-mean-exp": LEDGER_OF_LOG_MEANS,
-        "worst of the starts": WORST_OF_THE_STARTS,
-        "pooled weights summed, not averaged": POOLED_WEIGHTS_SUMMED,
-        "local search that stays at its start": LOCAL_SEARCH_STAYS_AT_ITS_START,
-    },
     "15_better_amortization": {
         "refinement downhill": REFINEMENT_DOWNHILL,
         "refinement one step short": REFINEMENT_ONE_STEP_SHORT,
@@ -1199,21 +1191,5 @@ FAULTS = {
         "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
         "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
         "L_k without log k": IWAE_WITHOUT_LOG_K,
-    },
-    "16a_flows": {
-        "planar layers that may fold": PLANAR_MAY_FOLD,
-        "determinant without the slope of tanh": PLANAR_WITHOUT_THE_SLOPE_OF_TANH,
-        "radial determinant without its sphere": RADIAL_WITHOUT_ITS_SPHERE,
-        "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
-        "energies not normalised": ENERGIES_NOT_NORMALISED,
-        "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
-    },
-    "16b_autoregressive_flows": {
-        "MADE whose outputs see themselves": MADE_SEES_ITSELF,
-        "order ignored": ORDER_IGNORED,
-        "sigmoids without the way back": SIGMOIDS_WITHOUT_THE_WAY_BACK,
-        "inverse one pass short": INVERSE_ONE_PASS_SHORT,
-        "units without their determinant": UNITS_WITHOUT_THEIR_DETERMINANT,
-        "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
     },
 }
