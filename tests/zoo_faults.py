@@ -1184,6 +1184,14 @@ FAULTS = {
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
     },
+    "14_inference_gaps": {
+        "refit that does not train": REFIT_DOES_NOT_TRAIN,
+        "gaps 2 and 3 swapped": GAPS_2_AND_3_SWAPPED,
+        "bound of a ledger by log-mean-exp": LEDGER_OF_LOG_MEANS,
+        "worst of the starts": WORST_OF_THE_STARTS,
+        "pooled weights summed, not averaged": POOLED_WEIGHTS_SUMMED,
+        "local search that stays at its start": LOCAL_SEARCH_STAYS_AT_ITS_START,
+    },
     "15_better_amortization": {
         "refinement downhill": REFINEMENT_DOWNHILL,
         "refinement one step short": REFINEMENT_ONE_STEP_SHORT,
