@@ -1,4 +1,4 @@
-"""How fast flows are beside nflows, zuko and Pyro: couplings, and autoregressive steps in both directions.
+"""How fast flows are beside nflows, zuko, normflows and Pyro: couplings, autoregressive, planar and radial steps.
 
     python benchmarks/flows.py --help
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import autoregressive
+import planar
 import torch
 from common import FOLDER, circumstances, natural
 from presentation import spread, write
@@ -25,8 +26,8 @@ from tqdm import tqdm
 from vaecourse.flows import Coupling, Flow, real_nvp
 from vaecourse.priors import StandardNormal
 
-COURSE, RIVALS, OF_STEPS = "vaecourse", ("nflows", "zuko"), ("nflows", "zuko", "pyro")
-VERSIONS = ("python", "vaecourse", "torch", "nflows", "zuko", "pyro-ppl")
+COURSE, RIVALS, OF_STEPS = "vaecourse", ("nflows", "zuko"), ("nflows", "zuko", "normflows", "pyro")
+VERSIONS = ("python", "vaecourse", "torch", "nflows", "zuko", "normflows", "pyro-ppl")
 LEARNING_RATE = 1e-3
 
 Call = Callable[[], object]
@@ -165,6 +166,8 @@ TASKS: dict[str, dict[str, Callable[[Sizes], Call]]] = {
     "training": {name: lambda sizes, name=name: training(name, sizes) for name in FLOWS},
 }
 
+STEPS = autoregressive.TASKS | planar.TASKS  # of a single layer
+
 
 def milliseconds(call: Call, seconds: float) -> float:
     """The shortest of the calls that fit into so many seconds, in milliseconds."""
@@ -208,7 +211,7 @@ def table(result: dict) -> str:
             f"{row['dim']} coordinates, {row['num_layers']} couplings, {network} tanh, {row['batch_size']} data",
         ]
         lines += part(row["tasks"], (COURSE, *RIVALS))
-        lines += ["one autoregressive step", *part(row["steps"], (COURSE, *OF_STEPS))]
+        lines += ["one step of other flows", *part(row["steps"], (COURSE, *OF_STEPS))]
     return "\n".join(lines)
 
 
@@ -247,7 +250,7 @@ def main() -> None:
     with tqdm(unit="run") as bar:
         for sizes in arguments.sizes:
             tasks = {name: measure(task, sizes, arguments, bar) for name, task in TASKS.items()}
-            steps = {name: measure(task, sizes, arguments, bar) for name, task in autoregressive.TASKS.items()}
+            steps = {name: measure(task, sizes, arguments, bar) for name, task in STEPS.items()}
             result["sizes"].append(sizes._asdict() | {"tasks": tasks, "steps": steps})
     print(table(result))
     print(f"written: {write(result, arguments.out / 'flows.json')}")

@@ -23,7 +23,9 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    names = "common contenders presentation training evaluation chains coding pixels autoregressive flows".split()
+    names = (
+        "common contenders presentation training evaluation chains coding pixels autoregressive planar flows".split()
+    )
     for name in names:
         sys.modules.pop(name, None)
 
