@@ -99,3 +99,17 @@ def sum_of_sigmoids(z, log_a, b, w):
     up, down = (w.log() + F.logsigmoid(u)).logsumexp(1), (w.log() + F.logsigmoid(-u)).logsumexp(1)
     terms = (w.log() + log_a + F.logsigmoid(u) + F.logsigmoid(-u) - (up + down)[:, None]).exp()
     return up - down, terms.sum(1)
+
+
+# %% wrong: the value alone
+# says: return two
+def sum_of_sigmoids(z, log_a, b, w):
+    u, log_w = log_a.exp() * z[:, None] + b, w.log()
+    return (log_w + F.logsigmoid(u)).logsumexp(1) - (log_w + F.logsigmoid(-u)).logsumexp(1)
+
+
+# %% wrong: printed and not returned
+# says: return two
+def sum_of_sigmoids(z, log_a, b, w):
+    u = log_a.exp() * z[:, None] + b
+    print(u, w)

@@ -105,3 +105,16 @@ def stretch_and_bridge(a, b, d, M):
     normal = td.Normal(0.0, 1.0)
     a, b = torch.tensor([a, b], dtype=torch.float64)
     return -d / (normal.icdf(a) + normal.icdf(b)), math.erf(d / M / math.sqrt(2))
+
+
+# %% wrong: the stretch alone
+# says: return two numbers
+def stretch_and_bridge(a, b, d, M):
+    normal = td.Normal(0.0, 1.0)
+    return d / -(normal.icdf(torch.tensor(a)) + normal.icdf(torch.tensor(b)))
+
+
+# %% wrong: nothing
+# says: return two numbers
+def stretch_and_bridge(a, b, d, M):
+    return None
