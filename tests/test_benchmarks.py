@@ -23,9 +23,8 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    names = (
-        "common contenders presentation training evaluation chains coding pixels autoregressive planar flows".split()
-    )
+    names = "common contenders presentation training evaluation chains coding pixels".split()
+    names += "autoregressive planar iaf_vae flows".split()
     for name in names:
         sys.modules.pop(name, None)
 
@@ -237,6 +236,27 @@ def test_autoregressive_steps_multiply_the_same_matrices(flows, task, name):
             assert flops(name) == flops("vaecourse") > 0
     except ImportError as error:
         pytest.skip(str(error))
+
+
+def test_vae_with_iaf_multiplies_the_same_matrices_and_climbs_the_same_bound(flows):
+    """The bound of the initial model, whose flow is near the identity for both, up to the noise of a batch's draws."""
+    sizes = flows.Sizes(4, (16,), 2, 500)
+
+    def flops(call):
+        with FlopCounterMode(display=False) as counter:
+            value = call()
+        return counter.get_total_flops(), value
+
+    try:
+        theirs, loss = flops(flows.iaf_vae.pyro(sizes))
+    except ImportError as error:
+        pytest.skip(str(error))
+    ours, _ = flops(flows.iaf_vae.course(sizes))
+    assert theirs == ours > 0
+    model = flows.iaf_vae.course_model(sizes)
+    with torch.no_grad():
+        bounds = pathwise(model, flows.iaf_vae.images(sizes))  # [500], as noisy as theirs
+    assert abs(-loss / len(bounds) - bounds.mean()) < 5 * (2 / len(bounds)) ** 0.5 * bounds.std()
 
 
 def test_quick_run_of_flows(tmp_path):
