@@ -3,6 +3,7 @@
 from vaecourse.flows.affine import ElementwiseAffine
 from vaecourse.flows.autoregressive import Autoregressive
 from vaecourse.flows.bijector import Bijector
+from vaecourse.flows.composition import Composition
 from vaecourse.flows.conditioner import Conditioner, MaskedLinear, fully_connected
 from vaecourse.flows.coupling import Coupling
 from vaecourse.flows.elementwise import Elementwise, Gate, Shift, ShiftAndScale
@@ -20,6 +21,7 @@ __all__ = [
     "MADE",
     "Autoregressive",
     "Bijector",
+    "Composition",
     "Conditioner",
     "Coupling",
     "Elementwise",
