@@ -532,7 +532,7 @@ def test_naf_of_pyro():
     elementwise = Sigmoids(8)
     layer = perturbed_layer(Autoregressive(5, (16,), elementwise=elementwise))
     z = points(7, 5)
-    log_slope, shift, log_weight = elementwise._of(layer.net(z))  # each [7, 8, 5]
+    log_slope, shift, log_weight = elementwise.curves_from(layer.net(z))  # each [7, 8, 5]
 
     class Net(nn.Module):
         def forward(self, _):

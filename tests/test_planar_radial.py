@@ -352,7 +352,7 @@ def test_planar_of_pyro():
 def test_radial_of_normflows():
     theirs = pytest.importorskip("normflows.flows")
     layer = random_layer(Radial, 5, 0.7)
-    centre, alpha, beta = layer._of(None)
+    centre, alpha, beta = layer.centre_alpha_beta()
     peer = theirs.Radial((5,), z_0=centre.detach()[None])
     with torch.no_grad():
         peer.alpha.data = alpha.detach()
@@ -364,7 +364,7 @@ def test_radial_of_normflows():
 def test_radial_of_pyro():
     transforms = pytest.importorskip("pyro.distributions.transforms")
     layer = random_layer(Radial, 5, 0.7)
-    centre, alpha, beta = layer._of(None)
+    centre, alpha, beta = layer.centre_alpha_beta()
     peer = transforms.Radial(5).double()
     with torch.no_grad():
         peer.x0.copy_(centre)

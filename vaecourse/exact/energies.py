@@ -42,8 +42,8 @@ def energies() -> dict[str, Energy]:
     normaliser: a wall, :math:`2 \max(|z_1| - 4, 0)^2`, is added to them.
 
     Returns:
-        Their :class:`Energy`, with log Z by the trapezoid rule. U2 to U4 are Gaussians in z_2, with a Z in closed form,
-        which the rule meets to 14 digits.
+        Their :class:`Energy`, with log Z by the trapezoid rule. In z_2, U2 is a Gaussian and U3 and U4 are sums of two,
+        with a Z in closed form, which the rule meets to 14 digits.
 
     References:
         Rezende & Mohamed (2015), Variational inference with normalizing flows, table 1.

@@ -53,7 +53,7 @@ class Radial(Bijector):
     def forward_and_log_det(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Away from the centre, or towards it."""
         check_width(z, self.dim)
-        centre, alpha, beta = self._of(c)
+        centre, alpha, beta = self.centre_alpha_beta(c)
         offset = z - centre
         h = 1 / (alpha + torch.linalg.vector_norm(offset, dim=-1, keepdim=True))
         return torch.addcmul(z, beta * h, offset), self._log_det(h, alpha, beta)
@@ -61,7 +61,7 @@ class Radial(Bijector):
     def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""The distance first, :math:`r^2 + (\alpha + \beta - s)\, r - \alpha s = 0` for that of the image, s."""
         check_width(y, self.dim)
-        centre, alpha, beta = self._of(c)
+        centre, alpha, beta = self.centre_alpha_beta(c)
         offset = y - centre
         s = torch.linalg.vector_norm(offset, dim=-1, keepdim=True).clamp_min(torch.finfo(y.dtype).tiny)
         p = alpha + beta - s
@@ -75,7 +75,7 @@ class Radial(Bijector):
         log_across, log_along = torch.log1p(across), torch.log1p(across * (alpha * h))
         return torch.add(log_along, log_across, alpha=self.dim - 1).squeeze(-1)
 
-    def _of(self, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def centre_alpha_beta(self, c: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """The centre [..., L], alpha and beta, each [..., 1]."""
         centre, a, b = self.parameters_at(c)
         alpha = F.softplus(a) + SMALLEST_ALPHA
