@@ -4,10 +4,12 @@
 its optimum, :func:`linear_vae`, and two linear layers, :func:`linear_hierarchy`; (c) a latent of one or two dimensions
 under a neural decoder, by :func:`quadrature`.
 The course's common patient, a VAE of the digits with a 2-D latent that stays as it is, is :func:`frozen_vae`;
-:func:`targets` are four posteriors in two dimensions, and :class:`Deciles` says how far off somebody's draws or q are.
+:func:`targets` are four posteriors in two dimensions, and :class:`Deciles` says how far off somebody's draws or q are;
+:func:`energies` are four densities of the plane of which a method is told all but the normaliser.
 """
 
 from vaecourse.exact.deciles import Deciles
+from vaecourse.exact.energies import Energy, energies, log_normaliser
 from vaecourse.exact.enumeration import enumerated_bound, enumeration, two_state
 from vaecourse.exact.gauss_hermite import best_gaussian, draw_at_nodes, gauss_hermite, gaussian_bound
 from vaecourse.exact.linear_gaussian import linear_gaussian, linear_gaussian_marginal
@@ -20,11 +22,13 @@ from vaecourse.exact.targets import targets
 
 __all__ = [
     "Deciles",
+    "Energy",
     "LinearHierarchy",
     "LinearVAE",
     "Table",
     "best_gaussian",
     "draw_at_nodes",
+    "energies",
     "enumerated_bound",
     "enumeration",
     "frozen_log_px",
@@ -35,6 +39,7 @@ __all__ = [
     "linear_gaussian_marginal",
     "linear_hierarchy",
     "linear_vae",
+    "log_normaliser",
     "quadrature",
     "quadrature_log_px",
     "targets",

@@ -9,6 +9,9 @@ from vaecourse.flows.elementwise import Elementwise, Gate, Shift, ShiftAndScale
 from vaecourse.flows.flow import Flow, FlowDistribution
 from vaecourse.flows.inverse import Inverse
 from vaecourse.flows.permutation import Permutation
+from vaecourse.flows.planar import Planar
+from vaecourse.flows.radial import Radial
+from vaecourse.flows.root import solve_increasing
 from vaecourse.flows.stacks import iaf, maf, nice, real_nvp
 
 __all__ = [
@@ -25,6 +28,8 @@ __all__ = [
     "Inverse",
     "MaskedLinear",
     "Permutation",
+    "Planar",
+    "Radial",
     "Shift",
     "ShiftAndScale",
     "fully_connected",
@@ -32,4 +37,5 @@ __all__ = [
     "maf",
     "nice",
     "real_nvp",
+    "solve_increasing",
 ]

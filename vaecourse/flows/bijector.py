@@ -26,6 +26,10 @@ class Bijector(nn.Module, ABC):
             ``y`` [..., L] and ``log |det dy/dz|`` [...].
         """
 
+    def forward(self, value: Tensor, c: Tensor | None = None, backwards: bool = False) -> tuple[Tensor, Tensor]:
+        """Either way, by a word: what a flow calls, so that hooks see each layer and a NaN is named by the first."""
+        return self.inverse_and_log_det(value, c) if backwards else self.forward_and_log_det(value, c)
+
     def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map y [..., L] back.
 

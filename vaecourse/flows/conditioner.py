@@ -36,8 +36,7 @@ class Conditioner(nn.Module):
         first, *others = self.layers
         hidden = first(z)
         if self.context is not None:
-            if c is None:
-                raise ValueError(f"c must be a context of {self.context.in_features} numbers, and is None")
+            check_context(c, self.context.in_features)
             hidden = hidden + self.context(c)
         for layer in others:
             hidden = layer(self.activation(hidden))
@@ -48,6 +47,17 @@ class Conditioner(nn.Module):
         nn.init.zeros_(self.layers[-1].weight)
         nn.init.zeros_(self.layers[-1].bias)
         return self
+
+
+def check_context(c: Tensor | None, num_context: int) -> None:
+    """Refuse a context that is not there, or of another width than the network reads.
+
+    Raises:
+        ValueError: c is None, or not [..., C].
+    """
+    if c is None or c.shape[-1:] != torch.Size([num_context]):
+        given = "None" if c is None else f"of shape {list(c.shape)}"
+        raise ValueError(f"c must be a context of {num_context} numbers, and is {given}")
 
 
 def fully_connected(

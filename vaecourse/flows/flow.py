@@ -37,12 +37,17 @@ class Flow(Conditional):
 
 
 class FlowDistribution(td.Distribution):
-    """A base distribution and the bijectors that its samples go through."""
+    """A base distribution and the bijectors that its samples go through.
+
+    Raises:
+        ValueError: the base is discrete, which leaves no density to stretch, or not of vectors.
+    """
 
     arg_constraints: ClassVar = {}
     support = td.constraints.real_vector
 
     def __init__(self, base: td.Distribution, bijectors: nn.ModuleList, context: Tensor | None = None):
+        _check_base(base)
         self.base = base
         self.bijectors = bijectors
         self.context = context
@@ -61,7 +66,7 @@ class FlowDistribution(td.Distribution):
         """epsilon [..., L] through all bijectors: z [..., L] and the log-determinant of the whole, [...]."""
         z, log_det = noise, noise.new_zeros(noise.shape[:-1])
         for bijector in self.bijectors:
-            z, part = bijector.forward_and_log_det(z, self.context)
+            z, part = bijector(z, self.context)
             log_det = log_det + part
         return z, log_det
 
@@ -112,6 +117,16 @@ class FlowDistribution(td.Distribution):
         """
         log_det = 0.0
         for bijector in reversed(self.bijectors):
-            value, part = bijector.inverse_and_log_det(value, self.context)
+            value, part = bijector(value, self.context, backwards=True)
             log_det = log_det + part
         return log_prob(self.base, value) + log_det
+
+
+def _check_base(base: td.Distribution) -> None:
+    if len(base.event_shape) != 1:
+        raise ValueError(f"base must be of vectors, event shape [L], and its event shape is {list(base.event_shape)}")
+    if base.support.is_discrete:
+        raise ValueError(
+            f"base must be continuous, because a bijector stretches a density, and {type(base).__name__} has "
+            "probabilities, which a bijector would only rename"
+        )
