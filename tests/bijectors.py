@@ -16,8 +16,10 @@ from vaecourse.flows import (
     Planar,
     Radial,
     Shift,
+    Sigmoids,
     iaf,
     maf,
+    naf,
     real_nvp,
 )
 
@@ -81,9 +83,15 @@ def _bijectors(dim: int) -> dict[str, tuple]:
         "IAF": (Autoregressive(dim, (8, 8)),),
         "IAF, gated, with context": (Autoregressive(dim, (8,), num_context=3, elementwise=Gate()), CONTEXT),
         "IAF, without hidden layers": (Autoregressive(dim, ()),),
+        "IAF, in another order": (Autoregressive(dim, (8,), order=[*range(1, dim), 0]),),
+        "NAF": (Autoregressive(dim, (8,), elementwise=Sigmoids()),),
+        "NAF, with context": (Autoregressive(dim, (8, 8), num_context=3, elementwise=Sigmoids(4)), CONTEXT),
+        "NAF, backwards": (Inverse(Autoregressive(dim, (8,), elementwise=Sigmoids(4))),),
+        "coupling of sigmoids": (Coupling(dim, (8,), elementwise=Sigmoids(4)),),
         "MAF": (Inverse(Autoregressive(dim, (8,))),),
         "MAF, with context": (Inverse(Autoregressive(dim, (8,), num_context=3)), CONTEXT),
         "stack of couplings": (Stack(real_nvp(dim, (8,), 3, num_context=3)), CONTEXT),
         "stack of IAF": (Stack(iaf(dim, (8,), 2)),),
+        "stack of NAF": (Stack(naf(dim, (8,), 2, num_context=3)), CONTEXT),
         "stack of MAF": (Stack(maf(dim, (8,), 3)),),
     }

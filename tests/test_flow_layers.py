@@ -23,8 +23,10 @@ from vaecourse.flows import (
     Inverse,
     Shift,
     ShiftAndScale,
+    Sigmoids,
     iaf,
     maf,
+    naf,
     nice,
     real_nvp,
 )
@@ -90,6 +92,113 @@ def test_made_as_a_decoder():
     assert px_z.sample((3,)).shape == (3, 1, 6)
 
 
+@pytest.mark.parametrize("order", [[4, 2, 0, 3, 1], [0, 1, 2, 3, 4], None])
+@pytest.mark.parametrize("num_context", [0, 2])
+def test_any_order(order, num_context):
+    """Outputs see the inputs that come before in the order, all of them, and no other."""
+    torch.manual_seed(0)
+    made = MADE(5, (64,), 2, num_context, order=order).double()
+    context = (torch.randn(num_context, dtype=F64),) if num_context else ()
+    seen = dependence(made, 5, *context).view(2, 5, 5)
+    place = torch.tensor(order or range(5)).argsort()
+    assert torch.equal(seen, (place[:, None] > place).expand(2, -1, -1))
+
+
+def test_a_bad_order():
+    with pytest.raises(ValueError, match=r"order must hold each of 0..2 once, and is \[0, 2, 2\]"):
+        MADE(3, (8,), order=[0, 2, 2])
+
+
+def test_weights_keep_their_order():
+    """Weights trained in one order, loaded into a network built for another, stay the function that they were."""
+    torch.manual_seed(0)
+    source, target = (MADE(4, (16,), order=order) for order in ([2, 0, 3, 1], [3, 1, 0, 2]))
+    target.load_state_dict(source.state_dict())
+    x = torch.randn(6, 4)
+    torch.testing.assert_close(target(x), source(x), rtol=0, atol=0)
+    with pytest.raises(RuntimeError, match="mask"):
+        MADE(4, (16,)).load_state_dict(source.state_dict())
+
+
+@pytest.mark.parametrize("make", [iaf, naf])
+def test_own_samples_cost_one_pass_a_layer_and_foreign_points_as_many_as_coordinates(make):
+    layers = make(5, (16,), 3)
+    passes = []
+    for layer in layers:
+        if isinstance(layer, Autoregressive):
+            layer.net.register_forward_hook(lambda *_: passes.append(1))
+    q = Flow(StandardNormal(5), *layers)()
+    z, _ = q.rsample_and_log_prob((7,))
+    assert len(passes) == 3
+    q.log_prob(z.detach())
+    assert len(passes) == 3 + 3 * 5
+    backwards = Flow(StandardNormal(5), *[Inverse(layer) for layer in layers])()
+    passes.clear()
+    backwards.log_prob(z.detach())
+    assert len(passes) == 3
+    backwards.sample((7,))
+    assert len(passes) == 3 + 3 * 5
+
+
+# ------------------------------------------------------------------------------------------------ sigmoids
+
+
+def sigmoids_by_hand(z, log_slope, shift, logits):
+    """As the formula stands, in mpmath's 50 digits: y and the slope, for one z."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(50):
+        total = mpmath.fsum(mpmath.exp(w) for w in logits)
+        share = density = mpmath.mpf(0)
+        for s, b, w in zip(log_slope, shift, logits):
+            a = 2 * mpmath.exp(mpmath.mpf(s) / (1 + abs(mpmath.mpf(s)) / mpmath.log(1000)))
+            p = 1 / (1 + mpmath.exp(-(a * z + b)))
+            share += mpmath.exp(w) / total * p
+            density += mpmath.exp(w) / total * a * p * (1 - p)
+        return float(mpmath.log(share / (1 - share))), float(mpmath.log(density / (share * (1 - share))))
+
+
+@pytest.mark.parametrize("z", [-40.0, -3.0, 0.0, 0.7, 25.0])
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_sigmoids_by_hand(z, dtype):
+    """Far out as well, where a sigmoid is one to the last digit: relative rounding, times a few operations."""
+    elementwise = Sigmoids(3).to(dtype)
+    raw = torch.randn(9, 1, generator=torch.Generator().manual_seed(0), dtype=F64).to(dtype)
+    log_slope, shift, logits = raw.view(3, 3).double()
+    y, log_slope_at_z = elementwise.forward(torch.tensor([z], dtype=dtype), raw.flatten())
+    start = elementwise.start.flatten().double()
+    expected = sigmoids_by_hand(z, *(part.tolist() for part in (log_slope, shift + start, logits)))
+    tolerance = 50 * torch.finfo(dtype).eps
+    assert (y.item(), log_slope_at_z.item()) == pytest.approx(expected, rel=tolerance, abs=tolerance)
+
+
+@pytest.mark.parametrize("num_sigmoids", [2, 8, 32])
+def test_sigmoids_increase_whatever_a_network_says(num_sigmoids):
+    """Over extreme parameters, also in float32; and the roots of the single sigmoids enclose the one wanted."""
+    torch.manual_seed(0)
+    elementwise = Sigmoids(num_sigmoids)
+    parameters = torch.randn(200, 3 * num_sigmoids) * torch.logspace(-2, 2, 200)[:, None]
+    z = torch.linspace(-30, 30, 301).expand(200, -1).unsqueeze(-1)
+    y, log_slope = elementwise.forward(z, parameters[:, None])
+    assert (y.diff(dim=1) >= 0).all() and log_slope.isfinite().all()
+    back, _ = elementwise.double().inverse(y.double(), parameters[:, None].double())
+    again, _ = elementwise.forward(back, parameters[:, None].double())
+    torch.testing.assert_close(again, y.double(), rtol=1e-9, atol=1e-9)
+
+
+def test_sigmoids_start_near_the_identity_and_apart():
+    """Within 0.05 up to two standard deviations; no two of them have the same gradient."""
+    elementwise = Sigmoids(8).double()
+    z = torch.linspace(-2, 2, 81, dtype=F64).unsqueeze(-1)
+    parameters = torch.zeros(24, dtype=F64, requires_grad=True)
+    y, log_slope = elementwise.forward(z, parameters)
+    assert (y - z).abs().max() < 0.05
+    (gradient,) = torch.autograd.grad(((y - 1).square() + log_slope).sum(), parameters)
+    for part in gradient.view(3, 8)[:2]:
+        assert (part[:, None] - part).abs().add(torch.eye(8)).min() > 1e-3
+    with pytest.raises(ValueError, match="num_sigmoids must be at least 2, and is 1"):
+        Sigmoids(1)
+
+
 # ------------------------------------------------------------------------------------------------ scales
 
 
@@ -134,7 +243,10 @@ def test_nice_keeps_volumes():
 # ------------------------------------------------------------------------------------------------ the start
 
 
-@pytest.mark.parametrize("name", [name for name in bijectors() if name != "Permutation" and "gated" not in name])
+NOT_AT_FIRST = "Permutation", "gated", "NAF", "sigmoids"  # the last two nearly
+
+
+@pytest.mark.parametrize("name", [name for name in bijectors() if not any(word in name for word in NOT_AT_FIRST)])
 def test_the_start_is_the_identity(name):
     """In every stack as well: a latent keeps its name and its units until training says otherwise."""
     case = bijectors(5)[name]
@@ -143,7 +255,7 @@ def test_the_start_is_the_identity(name):
     torch.testing.assert_close((y, log_det), (z, torch.zeros(len(z), dtype=F64)), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("make", [real_nvp, nice, iaf, maf])
+@pytest.mark.parametrize("make", [real_nvp, nice, iaf, maf, naf])
 @pytest.mark.parametrize("num_layers", [1, 2, 3, 4])
 def test_stacks(make, num_layers):
     """So many layers with parameters; with two or more, every coordinate depends on every other or is moved."""
@@ -213,6 +325,11 @@ def flow_posterior(make=iaf):
     return LatentVariableModel(StandardNormal(2), Bernoulli(MLP(2, (4,), 3)), posterior).double()
 
 
+def gated(*sizes, **options):
+    """An IAF with gates."""
+    return iaf(*sizes, elementwise=Gate(), **options)
+
+
 @pytest.mark.parametrize("slot", ["prior", "likelihood", "posterior", "both"])
 @pytest.mark.parametrize("make", [real_nvp, iaf, maf])
 def test_flow_prior_equals_flow_posterior(make, slot):
@@ -249,7 +366,7 @@ def test_flow_prior_equals_flow_posterior(make, slot):
         assert (getattr(draws[0], parts[slot]) - getattr(draws[1], parts[slot])).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("make", [real_nvp, iaf])
+@pytest.mark.parametrize("make", [real_nvp, iaf, gated, naf])
 def test_estimators_of_a_flow_posterior(make):
     """Sticking the landing and the doubly reparameterised gradient have the means of the plain ones."""
     model = flow_posterior(make)
@@ -346,6 +463,60 @@ def test_coupling_of_nflows():
     y, log_det = layer.forward_and_log_det(z)
     torch.testing.assert_close((y, log_det), expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(layer.inverse_and_log_det(y), theirs.inverse(y), rtol=1e-12, atol=1e-12)
+
+
+def test_iaf_of_pyro():
+    """Backwards and forwards as theirs, with their network's masks replaced by ours; their log-scale is clamped."""
+    transforms = pytest.importorskip("pyro.distributions.transforms")
+    from pyro.nn import AutoRegressiveNN
+
+    layer = perturbed_layer(Autoregressive(5, (16, 16)))
+    net = AutoRegressiveNN(5, [16, 16], permutation=torch.arange(5), nonlinearity=nn.Tanh()).double()
+    copy_conditioner(layer.net.net, net.layers, slice(None))
+    for own, other in zip(layer.net.net.layers, net.layers):
+        other.mask.copy_(own.mask)
+
+    class Bounded(nn.Module):
+        def forward(self, z):
+            shift, log_scale = net(z)
+            return shift, log_scale / (1 + log_scale.abs() / math.log(1000))
+
+    theirs = transforms.AffineAutoregressive(Bounded())
+    z = points(7, 5)
+    y, log_det = layer.forward_and_log_det(z)
+    torch.testing.assert_close(theirs(z), y, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(theirs.log_abs_det_jacobian(z, theirs(z)), log_det, rtol=1e-12, atol=1e-12)
+
+
+def test_naf_of_pyro():
+    """Their deep sigmoidal flow on our network; slopes are the softplus of what theirs is given."""
+    transforms = pytest.importorskip("pyro.distributions.transforms")
+    elementwise = Sigmoids(8)
+    layer = perturbed_layer(Autoregressive(5, (16,), elementwise=elementwise))
+    z = points(7, 5)
+    log_slope, shift, log_weight = elementwise._of(layer.net(z))  # each [7, 8, 5]
+
+    class Net(nn.Module):
+        def forward(self, _):
+            return log_slope.exp().expm1().log(), log_weight, shift
+
+    theirs = transforms.NeuralAutoregressive(Net(), hidden_units=8, activation="sigmoid")
+    y, log_det = layer.forward_and_log_det(z)
+    expected = theirs(z)
+    torch.testing.assert_close(expected, y, rtol=1e-6, atol=1e-6)  # theirs adds an epsilon before its logarithms
+    torch.testing.assert_close(theirs.log_abs_det_jacobian(z, expected), log_det, rtol=1e-6, atol=1e-6)
+
+
+def test_curves_of_zuko():
+    """Our curve through their bisection: the inverse, and the slope that they find by differentiation."""
+    zuko = pytest.importorskip("zuko")
+    elementwise = Sigmoids(8).double()
+    parameters = 0.5 * torch.randn(24 * 5, dtype=F64, generator=torch.Generator().manual_seed(0))
+    curve = zuko.transforms.MonotonicTransform(lambda z: elementwise.forward(z, parameters)[0], bound=30.0, eps=1e-10)
+    z = points(7, 5)
+    y, log_slope = elementwise.forward(z, parameters)
+    torch.testing.assert_close(curve.call_and_ladj(z), (y, log_slope), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(curve.inv(y), elementwise.inverse(y, parameters)[0], rtol=1e-8, atol=1e-8)
 
 
 def test_made_of_nflows():

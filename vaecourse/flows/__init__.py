@@ -12,7 +12,8 @@ from vaecourse.flows.permutation import Permutation
 from vaecourse.flows.planar import Planar
 from vaecourse.flows.radial import Radial
 from vaecourse.flows.root import solve_increasing
-from vaecourse.flows.stacks import iaf, maf, nice, real_nvp
+from vaecourse.flows.sigmoids import Sigmoids
+from vaecourse.flows.stacks import iaf, maf, naf, nice, real_nvp
 
 __all__ = [
     "MADE",
@@ -32,9 +33,11 @@ __all__ = [
     "Radial",
     "Shift",
     "ShiftAndScale",
+    "Sigmoids",
     "fully_connected",
     "iaf",
     "maf",
+    "naf",
     "nice",
     "real_nvp",
     "solve_increasing",

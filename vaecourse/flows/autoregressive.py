@@ -19,19 +19,26 @@ class Autoregressive(Bijector):
     only after those before it, which takes L passes. A density estimator needs the other direction in one pass, and is
     the same map read backwards, ``Inverse(Autoregressive(...))`` (MAF): one pass for the density, L for a sample.
 
-    It is the identity until it is trained (but for a :class:`Gate`), because f starts at zero. The first coordinate
-    depends on nothing but the context: a stack reverses the order between its layers (:class:`Permutation`).
+    A flow's own samples bring their density with them, ``rsample_and_log_prob``, in one pass a layer. The density of a
+    foreign point has to be asked for backwards, L passes a layer.
+
+    With :class:`ShiftAndScale` as g the next coordinate is Gaussian given those before; :class:`Gate` is what Kingma et
+    al. use; with :class:`Sigmoids` it is a neural autoregressive flow, whose next coordinate may have several modes.
+    Until it is trained it is the identity, because f starts at zero (but for a Gate; Sigmoids are near it). The first
+    coordinate depends on nothing but the context: a stack reverses the order between its layers (:class:`Permutation`).
 
     Args:
         dim: number L of coordinates.
         hidden: sizes of the hidden layers of f, a :class:`MADE`.
         num_context: size C of the context that f reads; 0 for none.
-        elementwise: g; a shift and a scale if None. :class:`Gate` is what Kingma et al. use.
+        elementwise: g; a shift and a scale if None.
         activation: makes the nonlinearity of f.
+        order: which coordinate comes first, which second, ..., each of 0..L-1 once; None for 0, 1, ..., L-1.
 
     References:
         Kingma et al. (2016), Improved variational inference with inverse autoregressive flow, section 4;
-        Papamakarios, Pavlakou & Murray (2017), Masked autoregressive flow, sections 3.1 and 3.4.
+        Papamakarios, Pavlakou & Murray (2017), Masked autoregressive flow, sections 3.1 and 3.4;
+        Huang, Krueger, Lacoste & Courville (2018), Neural autoregressive flows, section 3.
 
     Example:
         >>> layer = Autoregressive(4, (16,))
@@ -48,10 +55,11 @@ class Autoregressive(Bijector):
         num_context: int = 0,
         elementwise: Elementwise | None = None,
         activation: Callable[[], nn.Module] = nn.Tanh,
+        order: Sequence[int] | None = None,
     ):
         super().__init__()
         self.elementwise = ShiftAndScale() if elementwise is None else elementwise
-        self.net = MADE(dim, hidden, self.elementwise.num_parameters, num_context, activation).start_at_zero()
+        self.net = MADE(dim, hidden, self.elementwise.num_parameters, num_context, activation, order).start_at_zero()
 
     def forward_and_log_det(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """All coordinates in one pass."""
@@ -59,8 +67,13 @@ class Autoregressive(Bijector):
         return y, log_slope.sum(-1)
 
     def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """In as many passes as there are coordinates: each makes one more of them right."""
-        z = torch.zeros_like(y)
-        for _ in range(y.shape[-1]):
-            z, log_slope = self.elementwise.inverse(y, self.net(z, c))
-        return z, log_slope.sum(-1)
+        """In as many passes as there are coordinates: each finds one more of them."""
+        num_parameters = self.elementwise.num_parameters
+        z, log_slopes = [torch.zeros_like(part) for part in y.unbind(-1)], []
+        for j in self.net.order:
+            so_far = torch.stack(torch.broadcast_tensors(*z), -1)  # a context may have more places than y
+            parameters = self.net(so_far, c).unflatten(-1, (num_parameters, -1))[..., j]
+            found, log_slope = self.elementwise.inverse(y[..., j, None], parameters)
+            z[j] = found.squeeze(-1)
+            log_slopes.append(log_slope)
+        return torch.stack(z, -1), torch.cat(log_slopes, -1).sum(-1)

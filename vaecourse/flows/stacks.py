@@ -11,6 +11,7 @@ from vaecourse.flows.coupling import Coupling
 from vaecourse.flows.elementwise import Shift
 from vaecourse.flows.inverse import Inverse
 from vaecourse.flows.permutation import Permutation
+from vaecourse.flows.sigmoids import Sigmoids
 
 
 def real_nvp(dim: int, hidden: Sequence[int], num_layers: int, **options: Any) -> list[Bijector]:
@@ -50,7 +51,8 @@ def nice(dim: int, hidden: Sequence[int], num_layers: int, **options: Any) -> li
 def iaf(dim: int, hidden: Sequence[int], num_layers: int, **options: Any) -> list[Bijector]:
     """Autoregressive steps with the order reversed between them: samples in one pass a layer.
 
-    The number of reversals is even, so that the stack starts as the identity and a latent keeps its name.
+    The number of reversals is even, so that the stack starts as the identity and a latent keeps its name. Its own
+    samples have their density for free; that of a foreign point takes L passes a layer.
 
     Args:
         dim: number L of coordinates.
@@ -74,6 +76,28 @@ def maf(dim: int, hidden: Sequence[int], num_layers: int, **options: Any) -> lis
         Papamakarios, Pavlakou & Murray (2017), Masked autoregressive flow for density estimation, section 3.
     """
     return _with_reversals(lambda: Inverse(Autoregressive(dim, hidden, **options)), dim, num_layers)
+
+
+def naf(dim: int, hidden: Sequence[int], num_layers: int, num_sigmoids: int = 8, **options: Any) -> list[Bijector]:
+    """:func:`iaf` with :class:`~vaecourse.flows.Sigmoids` in place of a scale and a shift.
+
+    The other direction, for the density of data, is ``[Inverse(layer) for layer in naf(...)]``: one pass a layer for a
+    density, and for a sample L passes with a bisection in each.
+
+    Args:
+        dim: number L of coordinates.
+        hidden: sizes of the hidden layers of each network.
+        num_layers: number K of steps.
+        num_sigmoids: in each curve.
+        options: of :class:`~vaecourse.flows.Autoregressive`, such as ``num_context``.
+
+    Returns:
+        The layers from the base to the variable, for :class:`~vaecourse.flows.Flow`.
+
+    References:
+        Huang, Krueger, Lacoste & Courville (2018), Neural autoregressive flows, section 3.
+    """
+    return iaf(dim, hidden, num_layers, elementwise=Sigmoids(num_sigmoids), **options)
 
 
 def _with_reversals(make: Callable[[], Bijector], dim: int, num_layers: int) -> list[Bijector]:

@@ -1,0 +1,88 @@
+"""Models trained side by side against the same models trained one after the other by a loop written here."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vaecourse.flows import Flow, maf, naf
+from vaecourse.priors import StandardNormal
+from vaecourse.training import Stacked, maximise
+
+F64 = torch.float64
+
+
+class Density(nn.Module):
+    def __init__(self, make):
+        super().__init__()
+        self.flow = Flow(StandardNormal(2), *make(2, (6,), 2))
+
+    def forward(self, y):
+        return self.flow().log_prob(y)
+
+
+def models(make=maf):
+    made = []
+    for k in range(3):
+        torch.manual_seed(k)
+        made.append(Density(make).double())
+    return made
+
+
+def batches(num_steps):
+    """Of each model its own, [3, 20, 2]; those of the last are so wild that its gradient is cut."""
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.tensor([1.0, 1.0, 50.0], dtype=F64)[:, None, None]
+    return [scale * torch.randn(3, 20, 2, generator=generator, dtype=F64) for _ in range(num_steps)]
+
+
+@pytest.mark.parametrize("make", [maf, naf])
+def test_each_gives_what_it_gives_alone(make):
+    made = models(make)
+    y = batches(1)[0]
+    expected = torch.stack([model(part) for model, part in zip(made, y)])
+    torch.testing.assert_close(Stacked(made)(y), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_training_is_that_of_each_alone(clip):
+    num_steps, rate = 8, 0.05
+    made, data = models(), batches(num_steps)
+    stacked, remaining = Stacked(made), iter(data)
+    trace = maximise(stacked, lambda: stacked(next(remaining)), num_steps, rate, clip)
+    for k, model in enumerate(made):
+        optimiser = torch.optim.Adam(model.parameters(), rate)
+        for step, y in enumerate(data):
+            optimiser.param_groups[0]["lr"] = rate * (1 + math.cos(math.pi * step / num_steps)) / 2
+            optimiser.zero_grad()
+            bound = model(y[k]).mean()
+            (-bound).backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip is None else clip)
+            assert clip is None or k < 2 or norm > clip  # the wild one is cut, and only its own gradient with it
+            optimiser.step()
+            assert trace[step, k].item() == pytest.approx(bound.item(), rel=1e-5)  # torch adds 1e-6 to its norm
+        for own, other in zip(stacked.module(k).parameters(), model.parameters()):
+            torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
+
+
+def test_one_by_itself_is_a_copy():
+    made = models()
+    stacked = Stacked(made)
+    alone = stacked.module(1)
+    with torch.no_grad():
+        for parameter in alone.parameters():
+            parameter.zero_()
+    y = batches(1)[0]
+    torch.testing.assert_close(stacked(y)[1], made[1](y[1]), rtol=1e-10, atol=1e-10)
+
+
+def test_a_gradient_that_is_no_number_is_left_out():
+    """Of its own model alone; the others go on."""
+    made = models()
+    stacked = Stacked(made)
+    y = batches(1)[0]
+    y[0, 0, 0] = math.nan
+    maximise(stacked, lambda: stacked(y), 1, 0.1, clip=1.0)
+    assert all(torch.equal(a, b) for a, b in zip(stacked.module(0).parameters(), made[0].parameters()))
+    assert not all(torch.equal(a, b) for a, b in zip(stacked.module(1).parameters(), made[1].parameters()))
