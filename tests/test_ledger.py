@@ -1,7 +1,9 @@
 """The gap ledger against quadrature, and its arithmetic."""
 
+import math
 from functools import partial
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from cases import linear_gaussian_model, neural_model, seeded
@@ -166,3 +168,106 @@ def test_families_may_be_functions_and_need_names_of_their_own(neural):
             gap_ledger(model, X, ledger.log_px, families, **few)
     with pytest.raises(ValueError, match="x must hold at least one datum"):
         gap_ledger(model, X[:0], ledger.log_px[:0], **few)
+
+
+# ------------------------------------------------------------------------------------------- the table of all methods
+
+
+def small(**options):
+    bounds = {name: torch.tensor(value) for name, value in (("best", [-2.0, -4.0]), ("encoder", [-2.5, -5.5]))}
+    return GapLedger(torch.tensor([-1.0, -2.0]), bounds, {name: torch.zeros(2) for name in bounds}, **options)
+
+
+def test_a_method_is_a_row():
+    """Two data by hand: its gap to its own evidence, its gain over the encoder paired, and what it cost."""
+    ledger = small().with_row("refined", torch.tensor([-2.0, -5.0]), decoder_evaluations=20, seconds=0.5)
+    retrained = ledger.with_row("retrained", torch.tensor([-2.0, -5.0]), log_px=torch.tensor([-1.5, -3.5]))
+    assert list(ledger.beside) == ["refined"] and not small().beside  # the ledger itself stays as it was
+    table = retrained.methods()
+    assert list(table.index) == ["best", "encoder", "refined", "retrained"]
+    assert table["gap"].tolist() == [1.5, 2.5, 2.0, 1.0]
+    assert table["over encoder"].tolist() == [1.0, 0.0, 0.5, 0.5]
+    assert table.loc["refined", "over encoder se"] == 0  # 0.5 on both
+    assert table.loc["best", "bound se"] == pytest.approx(1.0)
+    assert table.loc["refined", ["decoder evaluations", "seconds"]].tolist() == [20, 0.5]
+    assert table.loc["retrained", ["decoder evaluations", "seconds"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("encoder", torch.zeros(2)), "name must be new to the ledger, and 'encoder' is a row of it"),
+        (("new", torch.zeros(3)), r"bound must have the shape of log_px, \[2\], and has \[3\]"),
+        (("new", torch.tensor([0.0, float("nan")])), "bound must be finite, and is nan for datum 1"),
+    ],
+)
+def test_bad_rows(row, words):
+    with pytest.raises(ValueError, match=words):
+        small().with_row(*row)
+    with pytest.raises(ValueError, match=r"noise must have the shape of log_px, \[2\], and has \[1\]"):
+        small().with_row("new", torch.zeros(2), noise=torch.zeros(1))
+
+
+def test_a_ledger_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="refitted must name the row before the encoder's, and is 'best'"):
+        GapLedger(torch.zeros(1), *[{name: torch.zeros(1) for name in ("a", "best", "b", "encoder")}] * 2, "best")
+    with pytest.raises(ValueError, match="bounds must have 3 rows at least, and has 2"):
+        small(refitted="best")
+    with pytest.raises(ValueError, match="bounds must have 2 rows at least, and has 1"):
+        GapLedger(torch.zeros(1), {"encoder": torch.zeros(1)}, {"encoder": torch.zeros(1)})
+    with pytest.raises(ValueError, match="noise must have the rows of bounds"):
+        GapLedger(torch.zeros(1), {"best": torch.zeros(1), "encoder": torch.zeros(1)}, {})
+    with pytest.raises(ValueError, match="of gaps 2 and 3 only their sum is known"):
+        _ = small().encoder_gap
+    infinite = {"best": torch.zeros(2), "encoder": torch.tensor([0.0, -math.inf])}
+    with pytest.raises(ValueError, match=r"bounds\['encoder'\] must be finite, and is -inf for datum 1"):
+        GapLedger(torch.zeros(2), infinite, infinite)
+
+
+def test_gaps_that_do_not_add_up_are_refused():
+    """In float32 a number of a hundred thousand nats has a last digit of eight thousandths."""
+    bounds = {"best": torch.tensor([-123456.7]), "refitted": torch.tensor([-0.3]), "encoder": torch.tensor([0.1])}
+    noise = {name: torch.zeros(1) for name in bounds}
+    log_px = torch.tensor([0.05])
+    with pytest.raises(ValueError, match=r"precise enough for their gaps to add up to 0\.001 nats, and miss by"):
+        GapLedger(log_px, bounds, noise, refitted="refitted")
+    double = {name: bound.double() for name, bound in bounds.items()}
+    assert GapLedger(log_px.double(), double, noise, refitted="refitted").identity_error() < 1e-9
+
+
+def test_it_prints_and_records_itself(capsys):
+    bounds = {"best q": [-2.0, -4.0], "refitted": [-2.2, -4.2], "encoder": [-2.5, -5.5]}
+    bounds = {name: torch.tensor(value, dtype=F64) for name, value in bounds.items()}
+    noise = {name: torch.zeros(2) for name in bounds}
+    ledger = GapLedger(torch.tensor([-1.0, -2.0], dtype=F64), bounds, noise, refitted="refitted")
+    ledger = ledger.with_row("best flow q*", torch.tensor([-1.5, -3.5], dtype=F64))
+    lines = repr(ledger).splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "log p(x)",
+        *(f"bound, {name}" for name in bounds),
+        "approximation gap",
+        "encoder gap",
+        "training gap",
+        "amortisation gap",
+        "gap",
+        "bound, best flow q*",
+    ]
+    assert "2.5 ± 1.0 nats" in lines[8]
+    ledger.record("test_split")
+    said = dict(line.split(" = ") for line in capsys.readouterr().out.splitlines())
+    assert said == {
+        "test_split_log_px": "-1.5 ± 0.5 nats",
+        "test_split_gap": "2.5 ± 1.0 nats",
+        "test_split_gap_1": "1.5 ± 0.5 nats",
+        "test_split_gap_2": "0.2 nats",
+        "test_split_gap_3": "0.8 ± 0.5 nats",
+        "test_split_amortisation": "1.0 ± 0.5 nats",
+        "test_split_bound_best_flow_q": "-2.5 ± 1.0 nats",
+    }
+
+
+def test_its_waterfall_has_the_three_steps():
+    fig = small().waterfall(max_data=1)
+    assert [text.get_text() for text in fig.axes[0].get_xticklabels()] == list(small().three)
+    assert len(fig.axes[1].patches) == 2
+    plt.close(fig)

@@ -122,17 +122,25 @@ def test_style_is_set_only_when_asked_for():
 
 
 def test_gap_ledger_steps_add_up():
-    """The bars hang from each other and end at the mean gap; on the right the heights are each datum's gap."""
-    gaps = {"best q": torch.tensor([0.5, 0.1, 0.3]), "encoder": torch.tensor([1.0, 0.2, 0.0])}
+    """The bars hang from each other and end at the mean gap, or, on the right, at each datum's own."""
+    gaps = {"best q": torch.tensor([0.5, 0.1, 0.3]), "encoder": torch.tensor([1.0, 0.2, -0.1])}
     fig = plots.gap_ledger(gaps, max_data=2)
     left, right = fig.axes
     first, second = left.patches
+    mean = (1.0 + 0.2 - 0.1) / 3
     assert first.get_y() == 0 and first.get_height() == pytest.approx(-0.3)
-    assert second.get_y() == pytest.approx(-0.3) and second.get_height() == pytest.approx(-0.4)
-    tops = [bar.get_y() + bar.get_height() for bar in right.patches]
-    assert tops == pytest.approx([0.5, 0.3, 1.5, 0.3])  # the two largest, in order
+    assert second.get_y() == pytest.approx(-0.3) and second.get_height() == pytest.approx(-mean)
+    ends = [bar.get_y() + bar.get_height() for bar in right.patches]
+    assert ends == pytest.approx([-0.5, -0.1, -1.5, -0.3])  # the two largest, in order
+    assert [bar.get_y() for bar in right.patches[2:]] == pytest.approx(ends[:2])  # each hangs where the last ended
     assert [text.get_text() for text in left.get_xticklabels()] == ["best q", "encoder"]
     assert fig.get_figwidth() <= plots.WIDTH
+
+
+def test_a_negative_step_of_the_ledger_rises():
+    fig = plots.gap_ledger({"best q": torch.tensor([0.5, 0.1]), "encoder": torch.tensor([-0.2, 0.3])})
+    ends = [bar.get_y() + bar.get_height() for bar in fig.axes[1].patches]
+    assert ends == pytest.approx([-0.1, -0.5, -0.4, -0.3])
 
 
 def test_variance_frontier_tells_biased_from_unbiased():

@@ -833,6 +833,50 @@ def forward(self, c=None):
 m.Binomial.forward = forward
 """
 
+REFIT_DOES_NOT_TRAIN = """
+import vaecourse.evaluation.refit as m
+m.fit = lambda *arguments, **options: None
+"""
+
+GAPS_2_AND_3_SWAPPED = """
+from vaecourse.evaluation import GapLedger
+second, third = GapLedger.encoder_gap, GapLedger.training_gap
+GapLedger.encoder_gap, GapLedger.training_gap = third, second
+"""
+
+LEDGER_OF_LOG_MEANS = """
+import math
+import vaecourse.evaluation.gaps as m
+right = m.sampled_bound
+def sampled_bound(model, x, q, num_samples, seed):
+    with m.seeded(seed, x.device):
+        log_w = model.draw(x, num_samples, q=q).log_w
+    return log_w.logsumexp(0) - math.log(num_samples), right(model, x, q, num_samples, seed)[1]
+m.sampled_bound = sampled_bound
+"""
+
+WORST_OF_THE_STARTS = """
+from vaecourse.inference import Search
+Search.choice = property(lambda search: search.bounds.argmin(0))
+"""
+
+POOLED_WEIGHTS_SUMMED = """
+import math
+import vaecourse.evaluation.gaps as m
+right = m.pooled_log_px
+m.pooled_log_px = lambda model, x, proposals, num_samples=1000, seed=0: (
+    right(model, x, proposals, num_samples, seed) + math.log(len(proposals) * num_samples))
+"""
+
+LOCAL_SEARCH_STAYS_AT_ITS_START = """
+import vaecourse.inference.restarts as m
+right = m.optimise_posteriors
+def optimise_posteriors(model, x, family="diagonal", **options):
+    return right(model, x, family, **options | dict(num_steps=1, learning_rate=1e-9))
+m.optimise_posteriors = optimise_posteriors
+"""
+
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -999,5 +1043,13 @@ FAULTS = {
         "cache forgets a pixel": CACHE_FORGETS_A_PIXEL,
         "counts without their coefficients": COUNTS_WITHOUT_THEIR_COEFFICIENTS,
         "annealing ignored": ANNEALING_IGNORED,
+    },
+    "14_inference_gaps": {
+        "refit that does not train": REFIT_DOES_NOT_TRAIN,
+        "gaps 2 and 3 swapped": GAPS_2_AND_3_SWAPPED,
+        "bound of a ledger by log-mean-exp": LEDGER_OF_LOG_MEANS,
+        "worst of the starts": WORST_OF_THE_STARTS,
+        "pooled weights summed, not averaged": POOLED_WEIGHTS_SUMMED,
+        "local search that stays at its start": LOCAL_SEARCH_STAYS_AT_ITS_START,
     },
 }

@@ -213,47 +213,39 @@ def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], kind: 
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour[kind], "lw": 1.4} | style)
 
 
-def gap_ledger(gaps: dict[str, Tensor], max_data: int = 24, height: float = 2.9) -> Figure:
-    """The gap ledger: the mean of each step down from log p(x), and the same steps datum by datum.
+def gap_ledger(gaps: dict[str, Tensor], max_data: int = 20, height: float = 2.9) -> Figure:
+    """The gap ledger as a waterfall: the mean of each step down from log p(x), and the same steps datum by datum.
 
     Args:
         gaps: name to what that step loses, [B] in nats, from the step below log p(x) to the encoder, as in
-            ``evaluation.GapLedger.gaps``; at most four.
+            ``evaluation.GapLedger.three`` or ``.gaps``; at most four.
         max_data: so many data are drawn on the right, those with the largest gap.
         height: of the figure, in inches.
 
     Returns:
-        Left the means with two standard errors over data, right stacked bars.
+        Left the means with two standard errors over data; right each datum's steps from the left to the right, each
+        hanging where the one before it ended. A negative step rises.
     """
     shades = [colour[key] for key in ("p", "light", "other")[: len(gaps) - 1]] + [colour["q"]]
     values = {name: np.asarray(gap.detach().cpu(), dtype=float) for name, gap in gaps.items()}
     total = sum(values.values())
-    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, height), width_ratios=[1, 1.6])
-    top = 0.0
-    for k, (gap, shade) in enumerate(zip(values.values(), shades)):
-        left.bar(
-            k,
-            -gap.mean(),
-            bottom=top,
-            yerr=2 * gap.std(ddof=1) / math.sqrt(len(gap)),
-            color=shade,
-            width=0.7,
-            capsize=3,
-        )
+    order = np.argsort(-total)[:max_data]
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, height), width_ratios=[1, 2.2])
+    top, tops, width = 0.0, np.zeros(len(order)), 0.84 / len(gaps)
+    for k, ((name, gap), shade) in enumerate(zip(values.items(), shades)):
+        error = 2 * gap.std(ddof=1) / math.sqrt(len(gap))
+        left.bar(k, -gap.mean(), bottom=top, yerr=error, color=shade, width=0.7, capsize=3)
         left.plot([k - 0.35, k + 1.35], [top - gap.mean()] * 2, color=colour["data"], linewidth=0.8)
-        top -= gap.mean()
-    left.axhline(0, color=colour["truth"], label=r"$\log p(x)$")
+        at = np.arange(len(order)) + (k - (len(gaps) - 1) / 2) * width
+        right.bar(at, -gap[order], bottom=tops, color=shade, width=width, linewidth=0, label=name)
+        top, tops = top - gap.mean(), tops - gap[order]
+    for ax in (left, right):
+        ax.axhline(0, color=colour["truth"], label=r"$\log p(x)$" if ax is left else None)
     left.set(xticks=range(len(gaps)), ylabel="bound less evidence (nats, mean)")
     left.set_xticklabels(list(gaps), rotation=20, ha="right")
     left.legend(loc="lower left")
-    order = np.argsort(-total)[:max_data]
-    bottom = np.zeros(len(order))
-    for (name, gap), shade in zip(values.items(), shades):
-        part = np.maximum(gap[order], 0)  # a step may come out negative by noise; the total keeps its order
-        right.bar(range(len(order)), part, bottom=bottom, color=shade, width=0.85, linewidth=0, label=name)
-        bottom += part
-    right.set(xlabel=f"the {len(order)} data with the largest gap", ylabel="gap in nats", xticks=[])
-    right.legend(loc="upper right")
+    right.set(xlabel=f"the {len(order)} data with the largest gap", ylabel="bound less evidence (nats)", xticks=[])
+    right.legend(loc="lower right")
     return fig
 
 

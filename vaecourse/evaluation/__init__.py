@@ -6,18 +6,24 @@ from vaecourse.evaluation.ais import ais
 from vaecourse.evaluation.averages import mean_and_se, mean_bound
 from vaecourse.evaluation.bidirectional import Sandwich, bidirectional
 from vaecourse.evaluation.estimate import LogLikelihood
+from vaecourse.evaluation.gaps import LocalOptimumWarning, gap_ledger, pooled_log_px
 from vaecourse.evaluation.importance import importance_log_likelihood
 from vaecourse.evaluation.layers import LayerTerms, layer_rates, layer_terms
-from vaecourse.evaluation.ledger import GapLedger, gap_ledger
+from vaecourse.evaluation.ledger import Cost, Entry, GapLedger
 from vaecourse.evaluation.pareto import pareto_khat
+from vaecourse.evaluation.refit import Refit, refit_encoder
 from vaecourse.evaluation.surgery import Surgery, elbo_surgery
 
 __all__ = [
     "ActiveUnits",
+    "Cost",
+    "Entry",
     "GapLedger",
     "LayerTerms",
+    "LocalOptimumWarning",
     "LogLikelihood",
     "PathAdaptation",
+    "Refit",
     "Sandwich",
     "Surgery",
     "active_units",
@@ -32,4 +38,6 @@ __all__ = [
     "mean_and_se",
     "mean_bound",
     "pareto_khat",
+    "pooled_log_px",
+    "refit_encoder",
 ]
