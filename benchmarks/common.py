@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 def circumstances() -> dict:
     """What a number depends on besides the code."""
     versions = {"python": platform.python_version()}
-    for name in ("vaecourse", "torch", "numpy", "pythae", "pyro-ppl", "constriction", "nflows", "zuko"):
+    for name in ("vaecourse", "torch", "numpy", "pythae", "pyro-ppl", "constriction", "nflows", "zuko", "normflows"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""How fast a real NVP is beside nflows and zuko: a coupling with its log-determinant, a density, a training step.
+"""How fast flows are beside nflows, zuko, normflows and Pyro: couplings, autoregressive, planar and radial steps.
 
     python benchmarks/flows.py --help
 
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import autoregressive
+import planar
 import torch
 from common import FOLDER, circumstances, natural
 from presentation import spread, write
@@ -24,8 +26,8 @@ from tqdm import tqdm
 from vaecourse.flows import Coupling, Flow, real_nvp
 from vaecourse.priors import StandardNormal
 
-COURSE, RIVALS = "vaecourse", ("nflows", "zuko")
-VERSIONS = ("python", "vaecourse", "torch", *RIVALS)
+COURSE, RIVALS, OF_STEPS = "vaecourse", ("nflows", "zuko"), ("nflows", "zuko", "normflows", "pyro")
+VERSIONS = ("python", "vaecourse", "torch", "nflows", "zuko", "normflows", "pyro-ppl")
 LEARNING_RATE = 1e-3
 
 Call = Callable[[], object]
@@ -164,6 +166,8 @@ TASKS: dict[str, dict[str, Callable[[Sizes], Call]]] = {
     "training": {name: lambda sizes, name=name: training(name, sizes) for name in FLOWS},
 }
 
+STEPS = autoregressive.TASKS | planar.TASKS  # of a single layer
+
 
 def milliseconds(call: Call, seconds: float) -> float:
     """The shortest of the calls that fit into so many seconds, in milliseconds."""
@@ -176,7 +180,7 @@ def milliseconds(call: Call, seconds: float) -> float:
 
 
 def measure(task: dict[str, Callable[[Sizes], Call]], sizes: Sizes, arguments, bar: tqdm) -> dict:
-    """Milliseconds of every contender in every round, and the speed relative to the faster rival's."""
+    """Milliseconds of every contender in every round, and the speed relative to the fastest rival's."""
     calls, rows = {}, {name: {"ms": []} for name in task}
     for name, make in task.items():
         torch.manual_seed(0)
@@ -191,7 +195,7 @@ def measure(task: dict[str, Callable[[Sizes], Call]], sizes: Sizes, arguments, b
             if repetition:
                 rows[name]["ms"].append(took)
             bar.update()
-    rivals = [rows[name]["ms"] for name in RIVALS if rows[name]["ms"]]
+    rivals = [row["ms"] for name, row in rows.items() if name != COURSE and row["ms"]]
     ratios = [min(others) / own for own, *others in zip(rows[COURSE]["ms"], *rivals)] if rivals else []
     return rows | {"ratios": ratios}
 
@@ -206,19 +210,24 @@ def table(result: dict) -> str:
             "",
             f"{row['dim']} coordinates, {row['num_layers']} couplings, {network} tanh, {row['batch_size']} data",
         ]
-        lines += [
-            f"{'ms a call':14}" + "".join(f"{name:>26}" for name in (COURSE, *RIVALS)) + f"{'speed / faster':>26}"
-        ]
-        for name, task in row["tasks"].items():
-            cells = [spread(task[who]["ms"], ".3f") if task[who]["ms"] else "-" for who in (COURSE, *RIVALS)]
-            cells.append(spread(task["ratios"], ".2f") if task["ratios"] else "-")
-            lines.append(f"{name:14}" + "".join(f"{cell:>26}" for cell in cells))
+        lines += part(row["tasks"], (COURSE, *RIVALS))
+        lines += ["one step of other flows", *part(row["steps"], (COURSE, *OF_STEPS))]
     return "\n".join(lines)
+
+
+def part(tasks: dict, names: tuple[str, ...]) -> list[str]:
+    """A line for each task, a column for each contender."""
+    lines = [f"{'ms a call':18}" + "".join(f"{name:>26}" for name in names) + f"{'speed / fastest':>26}"]
+    for name, task in tasks.items():
+        cells = [spread(task[who]["ms"], ".3f") if task.get(who, {}).get("ms") else "-" for who in names]
+        cells.append(spread(task["ratios"], ".2f") if task["ratios"] else "-")
+        lines.append(f"{name:18}" + "".join(f"{cell:>26}" for cell in cells))
+    return lines
 
 
 def parse(given: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Time real NVP flows, on the CPU.")
+    parser = argparse.ArgumentParser(description="Time flows, on the CPU.")
     parser.add_argument("--out", type=Path, default=FOLDER / "results", help="folder of flows.json")
     parser.add_argument("--rounds", type=natural, default=7, help="turns of every contender, after one (7)")
     parser.add_argument("--threads", type=natural, help="threads of PyTorch (its own choice)")
@@ -241,7 +250,8 @@ def main() -> None:
     with tqdm(unit="run") as bar:
         for sizes in arguments.sizes:
             tasks = {name: measure(task, sizes, arguments, bar) for name, task in TASKS.items()}
-            result["sizes"].append(sizes._asdict() | {"tasks": tasks})
+            steps = {name: measure(task, sizes, arguments, bar) for name, task in STEPS.items()}
+            result["sizes"].append(sizes._asdict() | {"tasks": tasks, "steps": steps})
     print(table(result))
     print(f"written: {write(result, arguments.out / 'flows.json')}")
 

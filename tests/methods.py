@@ -30,6 +30,7 @@ from vaecourse.distributions import (
 from vaecourse.estimators import analytic_kl, dreg, pathwise, stl
 from vaecourse.estimators.semi_supervised import accuracy, semi_supervised
 from vaecourse.evaluation import layer_rates
+from vaecourse.inference import AdamAscent, Ascent, LearnedUpdate, Refined, every_step, svi_from_encoder
 from vaecourse.likelihoods import Bernoulli
 from vaecourse.mcmc import hmc, leapfrog, with_gradient
 from vaecourse.model import LatentVariableModel
@@ -250,35 +251,25 @@ def pixelcnn() -> Method:
 # ------------------------------------------------------------------------------------------------ semi-amortised
 
 
-class SemiAmortised(Conditional):
-    """Kim et al. (2018): a few steps up the bound from where the encoder starts, differentiated through."""
-
-    def __init__(self, encoder: nn.Module, joint: LatentVariableModel, num_steps: int):
-        super().__init__()
-        self.encoder = encoder
-        self.joint = joint
-        self.num_steps = num_steps
-        self.family = DiagonalGaussian(nn.Identity())
-        self.log_rate = nn.Parameter(torch.tensor(-4.5))
-
-    def forward(self, c: Tensor) -> td.Independent:
-        live = torch.is_grad_enabled()
-        parameters = full_precision(self.encoder(c))
-        with torch.enable_grad():  # validation, too, has to climb
-            parameters = parameters if parameters.requires_grad else parameters.detach().requires_grad_()
-            for _ in range(self.num_steps):
-                q = self.family(parameters)
-                kl = td.kl_divergence(q, self.joint.prior())
-                bound = self.joint.log_likelihood(c, q.rsample((4,))).mean(0) - kl
-                (slope,) = torch.autograd.grad(bound.sum(), parameters, create_graph=live)
-                parameters = parameters + self.log_rate.exp() * slope
-        return self.family(parameters if live else parameters.detach())
+def refined_by(update: nn.Module, through: str) -> LatentVariableModel:
+    joint = LatentVariableModel(StandardNormal(LATENTS), decoder())
+    posterior = Refined(encoder(2 * LATENTS), joint, update, 3, num_samples=4, through=through)
+    return LatentVariableModel(joint.prior, joint.likelihood, posterior)
 
 
 def semi_amortised() -> Method:
-    joint = LatentVariableModel(StandardNormal(LATENTS), decoder())
-    posterior = SemiAmortised(encoder(2 * LATENTS), joint, 3)
-    return Method(LatentVariableModel(joint.prior, joint.likelihood, posterior))
+    """Kim et al. (2018): a few steps up the bound from where the encoder starts, differentiated through."""
+    return Method(refined_by(Ascent(0.01, learn=True), "steps"))
+
+
+def iterative() -> Method:
+    """Marino, Yue & Mandt (2018): a network reads the slope and moves q, judged at every step."""
+    return Method(refined_by(LearnedUpdate(2 * LATENTS), "path"), every_step)
+
+
+def from_encoder() -> Method:
+    """Krishnan, Liang & Hoffman (2018): the decoder at the refined q, the encoder at its own."""
+    return Method(refined_by(AdamAscent(0.03), "nothing"), svi_from_encoder)
 
 
 # ------------------------------------------------------------------------------------------------ piecewise
@@ -356,6 +347,8 @@ METHODS: dict[str, Callable[[], Method]] = {
     "Hamiltonian": hamiltonian,
     "PixelCNN": pixelcnn,
     "semi-amortised": semi_amortised,
+    "iterative": iterative,
+    "SVI from the encoder": from_encoder,
     "piecewise": piecewise,
     "MCMC-refined": refined,
     "mixture": mixture,

@@ -23,7 +23,9 @@ LEARNERS = ("course", "plain_loop", "pyro_svi", "pythae_vae")
 def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
-    names = "common contenders presentation training evaluation chains coding pixels flows".split()
+    names = (
+        "common contenders presentation training evaluation chains coding pixels autoregressive planar flows".split()
+    )
     for name in names:
         sys.modules.pop(name, None)
 
@@ -213,6 +215,26 @@ def test_flows_multiply_the_same_matrices(flows, task, name):
         pytest.skip(str(error))
 
 
+@pytest.mark.parametrize("task", ["affine, one pass", "affine, L passes", "affine, training"])
+@pytest.mark.parametrize("name", ["nflows", "zuko", "pyro"])
+def test_autoregressive_steps_multiply_the_same_matrices(flows, task, name):
+    """Theirs, too, go through the whole network once for each coordinate; zuko once more for the log-determinant."""
+
+    def flops(name):
+        call = flows.autoregressive.TASKS[task][name](flows.Sizes(8, (16, 16), 1, 20))
+        with FlopCounterMode(display=False) as counter:
+            call()
+        return counter.get_total_flops()
+
+    if name not in flows.autoregressive.TASKS[task]:
+        pytest.skip("they have none")
+    try:
+        once_more = 9 / 8 if (name, task) == ("zuko", "affine, L passes") else 1
+        assert flops(name) == once_more * flops("vaecourse") > 0
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
 def test_quick_run_of_flows(tmp_path):
     script = [sys.executable, ROOT / "benchmarks" / "flows.py", "--quick", "--threads", "1", "--out", tmp_path]
     done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
@@ -226,3 +248,7 @@ def test_quick_run_of_flows(tmp_path):
                 assert ("unavailable" in task[library]) == (result["versions"][library] is None)
                 assert "unavailable" in task[library] or min(task[library]["ms"]) > 0
             assert len(task["ratios"]) == (2 if result["versions"]["zuko"] or result["versions"]["nflows"] else 0)
+        for name, task in row["steps"].items():
+            assert name in done.stdout and len(task["vaecourse"]["ms"]) == 2
+            for library in task.keys() - {"vaecourse", "ratios"}:
+                assert "unavailable" in task[library] or min(task[library]["ms"]) > 0

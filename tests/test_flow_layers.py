@@ -467,11 +467,9 @@ def test_coupling_of_nflows():
 
 def test_iaf_of_pyro():
     """Backwards and forwards as theirs, with their network's masks replaced by ours; their log-scale is clamped."""
-    transforms = pytest.importorskip("pyro.distributions.transforms")
-    from pyro.nn import AutoRegressiveNN
-
+    transforms, networks = (pytest.importorskip(f"pyro.{room}") for room in ("distributions.transforms", "nn"))
     layer = perturbed_layer(Autoregressive(5, (16, 16)))
-    net = AutoRegressiveNN(5, [16, 16], permutation=torch.arange(5), nonlinearity=nn.Tanh()).double()
+    net = networks.AutoRegressiveNN(5, [16, 16], permutation=torch.arange(5), nonlinearity=nn.Tanh()).double()
     copy_conditioner(layer.net.net, net.layers, slice(None))
     for own, other in zip(layer.net.net.layers, net.layers):
         other.mask.copy_(own.mask)

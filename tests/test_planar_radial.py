@@ -57,7 +57,8 @@ def test_root_where_the_function_is_almost_flat(dtype):
     assert abs(root.item()) < 1e-3
     root.backward()
     expected = 1 / (3 * root.item() ** 2 + 1e-9)
-    assert t.grad.item() == pytest.approx(expected, rel=1e-5)
+    # The step moves the root by rounding, and the slope with it: by 4e-4 where seven digits are kept.
+    assert t.grad.item() == pytest.approx(expected, rel=1e-3 if dtype == torch.float32 else 1e-9)
 
 
 def test_a_bracket_without_the_root_gives_its_end_and_nan_stays_nan():

@@ -46,12 +46,13 @@ def test_each_gives_what_it_gives_alone(make):
 
 
 @pytest.mark.parametrize("clip", [None, 0.5])
-def test_training_is_that_of_each_alone(clip):
-    num_steps, rate = 8, 0.05
+@pytest.mark.parametrize("rates", [0.05, torch.tensor([0.01, 0.05, 0.02], dtype=F64)])
+def test_training_is_that_of_each_alone(clip, rates):
+    num_steps = 8
     made, data = models(), batches(num_steps)
     stacked, remaining = Stacked(made), iter(data)
-    trace = maximise(stacked, lambda: stacked(next(remaining)), num_steps, rate, clip)
-    for k, model in enumerate(made):
+    trace = maximise(stacked, lambda: stacked(next(remaining)), num_steps, rates, clip)
+    for k, (model, rate) in enumerate(zip(made, torch.as_tensor(rates).expand(3).tolist())):
         optimiser = torch.optim.Adam(model.parameters(), rate)
         for step, y in enumerate(data):
             optimiser.param_groups[0]["lr"] = rate * (1 + math.cos(math.pi * step / num_steps)) / 2
@@ -86,3 +87,10 @@ def test_a_gradient_that_is_no_number_is_left_out():
     maximise(stacked, lambda: stacked(y), 1, 0.1, clip=1.0)
     assert all(torch.equal(a, b) for a, b in zip(stacked.module(0).parameters(), made[0].parameters()))
     assert not all(torch.equal(a, b) for a, b in zip(stacked.module(1).parameters(), made[1].parameters()))
+
+
+@pytest.mark.parametrize("rate", [0.0, [0.1, 0.1], [0.1, -0.1, 0.1]])
+def test_rates_that_cannot_be(rate):
+    stacked = Stacked(models())
+    with pytest.raises(ValueError, match=r"learning_rate must be above 0, one or \[3\]"):
+        maximise(stacked, lambda: stacked(batches(1)[0]), 1, torch.tensor(rate))

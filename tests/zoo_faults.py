@@ -931,6 +931,91 @@ def _grid(*arguments):
 m._grid = _grid
 """
 
+REFINEMENT_DOWNHILL = """
+import vaecourse.inference.updates as m
+right = m.Ascent.forward
+m.Ascent.forward = lambda self, parameters, slope, memory=None: right(self, parameters, -slope, memory)
+"""
+
+REFINEMENT_ONE_STEP_SHORT = """
+import vaecourse.inference.refined as m
+right = m.Refined.parameters_along
+def parameters_along(self, x, num_steps=None):
+    return right(self, x, max((self.num_steps if num_steps is None else num_steps) - 1, 0))
+m.Refined.parameters_along = parameters_along
+"""
+
+SLOPES_HELD_CONSTANT = """
+import vaecourse.inference.refined as m
+right = m.Refined.__init__
+def __init__(self, *args, **options):
+    right(self, *args, **options)
+    self.through = "path" if self.through == "steps" else self.through
+m.Refined.__init__ = __init__
+"""
+
+LEARNED_UPDATE_READS_RAW_SLOPES = """
+import torch
+import vaecourse.inference.updates as m
+def forward(self, parameters, slope, memory=None):
+    gate, move = self.net(torch.cat([parameters, slope], -1)).chunk(2, -1)
+    return parameters + gate.sigmoid() * move, None
+m.LearnedUpdate.forward = forward
+"""
+
+EVALUATIONS_COUNTED_BY_CALL = """
+import vaecourse.inference.cost as m
+m.DecoderEvaluations._count = lambda self, module, inputs, output: setattr(self, "total", self.total + 1)
+"""
+
+PLANAR_MAY_FOLD = """
+import vaecourse.flows.planar as m
+m.above_minus_one = lambda x: x
+"""
+
+PLANAR_WITHOUT_THE_SLOPE_OF_TANH = """
+import torch
+import vaecourse.flows.planar as m
+m._log_slope = lambda h, wu: torch.log1p(wu).expand_as(h)
+"""
+
+RADIAL_WITHOUT_ITS_SPHERE = """
+import torch
+import vaecourse.flows.radial as m
+def log_det(self, h, alpha, beta):
+    return torch.log1p(alpha * beta * h.square()).squeeze(-1)
+m.Radial._log_det = log_det
+"""
+
+COUPLING_SCALED_WITHOUT_DETERMINANT = """
+import torch
+import vaecourse.flows.elementwise as m
+right = m.ShiftAndScale.forward
+def forward(self, z, parameters):
+    y, log_slope = right(self, z, parameters)
+    return y, torch.zeros_like(log_slope)
+m.ShiftAndScale.forward = forward
+"""
+
+ENERGIES_NOT_NORMALISED = """
+import sys
+import vaecourse.exact
+m = sys.modules["vaecourse.exact.energies"]  # the package has a function of that name
+m.log_normaliser = lambda *_, **__: 0.0
+"""
+
+FLOW_DENSITY_WITH_THE_WRONG_SIGN = """
+import vaecourse.flows.flow as m
+from vaecourse.distributions import log_prob
+def density(self, value):
+    log_det = 0.0
+    for bijector in reversed(self.bijectors):
+        value, part = bijector(value, self.context, backwards=True)
+        log_det = log_det + part
+    return log_prob(self.base, value) - log_det
+m.FlowDistribution.log_prob = density
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1113,5 +1198,21 @@ FAULTS = {
         "order never reversed": ORDER_NEVER_REVERSED,
         "decoder that is held moves": HELD_DECODER_MOVES,
         "quadrature forgets its cell": QUADRATURE_FORGETS_ITS_CELL,
+    },
+    "15_better_amortization": {
+        "refinement downhill": REFINEMENT_DOWNHILL,
+        "refinement one step short": REFINEMENT_ONE_STEP_SHORT,
+        "slopes held constant": SLOPES_HELD_CONSTANT,
+        "learned update that reads raw slopes": LEARNED_UPDATE_READS_RAW_SLOPES,
+        "evaluations counted by call": EVALUATIONS_COUNTED_BY_CALL,
+        "L_k without log k": IWAE_WITHOUT_LOG_K,
+    },
+    "16a_flows": {
+        "planar layers that may fold": PLANAR_MAY_FOLD,
+        "determinant without the slope of tanh": PLANAR_WITHOUT_THE_SLOPE_OF_TANH,
+        "radial determinant without its sphere": RADIAL_WITHOUT_ITS_SPHERE,
+        "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
+        "energies not normalised": ENERGIES_NOT_NORMALISED,
+        "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
     },
 }

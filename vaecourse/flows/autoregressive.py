@@ -68,12 +68,10 @@ class Autoregressive(Bijector):
 
     def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """In as many passes as there are coordinates: each finds one more of them."""
-        num_parameters = self.elementwise.num_parameters
-        z, log_slopes = [torch.zeros_like(part) for part in y.unbind(-1)], []
+        z, places, log_slopes = torch.zeros_like(y), torch.arange(y.shape[-1], device=y.device), []
         for j in self.net.order:
-            so_far = torch.stack(torch.broadcast_tensors(*z), -1)  # a context may have more places than y
-            parameters = self.net(so_far, c).unflatten(-1, (num_parameters, -1))[..., j]
+            parameters = self.net(z, c).unflatten(-1, (self.elementwise.num_parameters, -1))[..., j]
             found, log_slope = self.elementwise.inverse(y[..., j, None], parameters)
-            z[j] = found.squeeze(-1)
+            z = torch.where(places == j, found, z)
             log_slopes.append(log_slope)
-        return torch.stack(z, -1), torch.cat(log_slopes, -1).sum(-1)
+        return z, torch.cat(log_slopes, -1).sum(-1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vaecourse.flows.amortised import Amortised, check_width
 from vaecourse.flows.bijector import Bijector
-from vaecourse.flows.elementwise import bounded
 from vaecourse.flows.planar import above_minus_one
+
+SMALLEST_ALPHA = 1e-3
 
 
 class Radial(Bijector):
@@ -44,7 +46,7 @@ class Radial(Bijector):
 
     def __init__(self, dim: int, num_context: int = 0, hidden: Sequence[int] = ()):
         super().__init__()
-        start = {"centre": torch.randn(dim), "log_alpha": torch.zeros(1), "b": torch.zeros(1)}
+        start = {"centre": torch.randn(dim), "a": torch.full((1,), 0.54), "b": torch.zeros(1)}  # alpha is about 1
         self.dim = dim
         self.parameters_at = Amortised(start, num_context, hidden)
 
@@ -53,32 +55,28 @@ class Radial(Bijector):
         check_width(z, self.dim)
         centre, alpha, beta = self._of(c)
         offset = z - centre
-        r = _length(offset)
-        return z + beta / (alpha + r) * offset, self._log_det(r, alpha, beta)
+        h = 1 / (alpha + torch.linalg.vector_norm(offset, dim=-1, keepdim=True))
+        return torch.addcmul(z, beta * h, offset), self._log_det(h, alpha, beta)
 
     def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""The distance first, :math:`r^2 + (\alpha + \beta - s)\, r - \alpha s = 0` for that of the image, s."""
         check_width(y, self.dim)
         centre, alpha, beta = self._of(c)
         offset = y - centre
-        s = _length(offset)
+        s = torch.linalg.vector_norm(offset, dim=-1, keepdim=True).clamp_min(torch.finfo(y.dtype).tiny)
         p = alpha + beta - s
         root = (p.square() + 4 * alpha * s).sqrt()
         # Whichever of the two has no difference of large numbers; neither divides by zero in the branch not taken.
         r = torch.where(p > 0, 2 * alpha * s / (p.abs() + root), (root + p.abs()) / 2)
-        return centre + r / s * offset, -self._log_det(r, alpha, beta)
+        return centre + r / s * offset, -self._log_det(1 / (alpha + r), alpha, beta)
 
-    def _log_det(self, r: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-        h = 1 / (alpha + r)
-        return ((self.dim - 1) * torch.log1p(beta * h) + torch.log1p(alpha * beta * h.square())).squeeze(-1)
+    def _log_det(self, h: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+        across = beta * h
+        log_across, log_along = torch.log1p(across), torch.log1p(across * (alpha * h))
+        return torch.add(log_along, log_across, alpha=self.dim - 1).squeeze(-1)
 
     def _of(self, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The centre [..., L], alpha and beta, each [..., 1]."""
-        centre, log_alpha, b = self.parameters_at(c)
-        alpha = bounded(log_alpha).exp()
+        centre, a, b = self.parameters_at(c)
+        alpha = F.softplus(a) + SMALLEST_ALPHA
         return centre, alpha, alpha * above_minus_one(b)
-
-
-def _length(offset: Tensor) -> Tensor:
-    """The Euclidean norm [..., 1], with a gradient at zero as well."""
-    return offset.square().sum(-1, keepdim=True).clamp_min(torch.finfo(offset.dtype).tiny).sqrt()

@@ -97,7 +97,9 @@ def naf(dim: int, hidden: Sequence[int], num_layers: int, num_sigmoids: int = 8,
     References:
         Huang, Krueger, Lacoste & Courville (2018), Neural autoregressive flows, section 3.
     """
-    return iaf(dim, hidden, num_layers, elementwise=Sigmoids(num_sigmoids), **options)
+    return _with_reversals(
+        lambda: Autoregressive(dim, hidden, elementwise=Sigmoids(num_sigmoids), **options), dim, num_layers
+    )
 
 
 def _with_reversals(make: Callable[[], Bijector], dim: int, num_layers: int) -> list[Bijector]:

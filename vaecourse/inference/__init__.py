@@ -1,6 +1,7 @@
 """Inference for one datum at a time, where a single pass of an encoder is not enough."""
 
 from vaecourse.inference.copies import PerDatumBijector, flow_family
+from vaecourse.inference.cost import DecoderEvaluations
 from vaecourse.inference.per_datum import (
     Family,
     LocalFit,
@@ -11,6 +12,8 @@ from vaecourse.inference.per_datum import (
     loc_and_scale_tril,
     optimise_posteriors,
 )
+from vaecourse.inference.refined import Refined
+from vaecourse.inference.refined_bounds import every_step, svi_from_encoder
 from vaecourse.inference.restarts import (
     AGREEMENT,
     Search,
@@ -20,15 +23,22 @@ from vaecourse.inference.restarts import (
     sampled_bound,
     search_posteriors,
 )
+from vaecourse.inference.updates import AdamAscent, Ascent, LearnedUpdate
 
 __all__ = [
     "AGREEMENT",
+    "AdamAscent",
+    "Ascent",
+    "DecoderEvaluations",
     "Family",
+    "LearnedUpdate",
     "LocalFit",
     "PerDatum",
     "PerDatumBijector",
+    "Refined",
     "Search",
     "diagonal",
+    "every_step",
     "family_named",
     "flow_family",
     "full",
@@ -39,4 +49,5 @@ __all__ = [
     "optimise_posteriors",
     "sampled_bound",
     "search_posteriors",
+    "svi_from_encoder",
 ]

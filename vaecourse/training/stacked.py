@@ -35,6 +35,10 @@ class Stacked(nn.Module):
         self.of_buffers = buffers
         self.skeleton = [copy.deepcopy(modules[0]).requires_grad_(False)]  # in a list: its parameters are not ours
 
+    def __len__(self) -> int:
+        """M, how many modules there are."""
+        return len(self.values[0])
+
     def module(self, number: int) -> nn.Module:
         """One of the modules by itself: a copy, with the parameters that it has now."""
         alone = copy.deepcopy(self.skeleton[0])
@@ -57,7 +61,7 @@ def maximise(
     modules: Stacked,
     bound: Callable[[], Tensor],
     num_steps: int,
-    learning_rate: float,
+    learning_rate: float | Tensor,
     clip: float | None = None,
 ) -> Tensor:
     """Train stacked modules, each up its own bound, with Adam and a cosine schedule.
@@ -66,14 +70,20 @@ def maximise(
         modules: what is trained, in place.
         bound: a new estimate at each call, [M, ...], the modules in front; what follows is averaged.
         num_steps: steps of Adam.
-        learning_rate: of the first step; the last is near zero.
+        learning_rate: of the first step, one for all or one for each module, [M]; the last is near zero.
         clip: the largest norm of a module's gradient; a longer one is cut to it, and one that is no number is left out.
 
     Returns:
         The bounds of all steps, [num_steps, M].
+
+    Raises:
+        ValueError: learning_rate is neither one number nor one for each module, or not above 0.
     """
-    values = list(modules.parameters())
-    optimiser = torch.optim.Adam(values, lr=learning_rate, fused=True)
+    values, rates = list(modules.parameters()), torch.as_tensor(learning_rate)
+    if rates.shape not in ((), (len(modules),)) or not (rates > 0).all():
+        raise ValueError(f"learning_rate must be above 0, one or [{len(modules)}], and is {learning_rate}")
+    largest = rates.max().item()
+    optimiser = torch.optim.Adam(values, lr=largest, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_steps)
     trace = []
     for _ in range(num_steps):
@@ -82,10 +92,20 @@ def maximise(
         (-means.sum()).backward()
         if clip is not None:
             _clip(values, clip)
+        before = [value.detach().clone() for value in values] if rates.ndim else []
         optimiser.step()
+        if before:
+            _shorten(values, before, rates / largest)
         schedule.step()
         trace.append(means.detach())
     return torch.stack(trace)
+
+
+@torch.no_grad()
+def _shorten(values: list[Tensor], before: list[Tensor], shares: Tensor) -> None:
+    """Each module's own rate: Adam's step is proportional to it, so that a share of the rate is a share of the step."""
+    for value, old in zip(values, before):
+        value.copy_(torch.lerp(old, value, shares.to(value).view(-1, *[1] * (value.ndim - 1))))
 
 
 def _clip(values: list[Tensor], largest: float) -> None:
