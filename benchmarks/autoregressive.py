@@ -37,7 +37,7 @@ def course_fast(sizes, neural: bool = False) -> Call:
 
 
 def course_slow(sizes, neural: bool = False) -> Call:
-    """The direction of L passes: samples of a MAF, densities of foreign points under an IAF."""
+    """The direction of L steps: samples of a MAF, densities of foreign points under an IAF."""
     step = course(sizes, neural)
     y, _ = step.forward_and_log_det(sizes.noise)
     y = y.detach()
@@ -171,9 +171,9 @@ def neural(make: Callable[..., Call]) -> Callable[..., Call]:
 
 TASKS: dict[str, dict[str, Callable[..., Call]]] = {
     "affine, one pass": {"vaecourse": course_fast, "nflows": nflows_fast, "zuko": zuko_fast, "pyro": pyro_fast},
-    "affine, L passes": {"vaecourse": course_slow, "nflows": nflows_slow, "zuko": zuko_slow, "pyro": pyro_slow},
+    "affine, L steps": {"vaecourse": course_slow, "nflows": nflows_slow, "zuko": zuko_slow, "pyro": pyro_slow},
     "affine, training": {"vaecourse": course_training, "nflows": nflows_training, "zuko": zuko_training},
     "neural, one pass": {"vaecourse": neural(course_fast), "zuko": neural(zuko_fast), "pyro": neural(pyro_fast)},
-    "neural, L passes": {"vaecourse": neural(course_slow), "zuko": neural(zuko_slow)},
+    "neural, L steps": {"vaecourse": neural(course_slow), "zuko": neural(zuko_slow)},
     "neural, training": {"vaecourse": neural(course_training), "zuko": neural(zuko_training)},
 }

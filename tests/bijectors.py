@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaecourse.flows import (
     Autoregressive,
     Bijector,
+    Composition,
     Coupling,
     ElementwiseAffine,
     Gate,
@@ -40,28 +41,6 @@ class Case(NamedTuple):
 NARROW = {"stack of NAF": 1e-5}
 
 
-class Stack(Bijector):
-    """Layers in a row as one bijector."""
-
-    def __init__(self, layers: list[Bijector]):
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def forward_and_log_det(self, z: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        log_det = 0.0
-        for layer in self.layers:
-            z, part = layer.forward_and_log_det(z, c)
-            log_det = log_det + part
-        return z, log_det
-
-    def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        log_det = 0.0
-        for layer in reversed(self.layers):
-            y, part = layer.inverse_and_log_det(y, c)
-            log_det = log_det + part
-        return y, log_det
-
-
 def bijectors(dim: int = 2) -> dict[str, Case]:
     """Every bijector of the package, once or more; in a line the bijector and, if it reads one, its context."""
     with torch.random.fork_rng([], device_type="cpu"):
@@ -82,7 +61,7 @@ def _bijectors(dim: int) -> dict[str, tuple]:
         "planar, backwards": (Inverse(Planar(dim)),),
         "radial": (Radial(dim),),
         "radial, with context": (Radial(dim, num_context=3), CONTEXT),
-        "stack of planar and radial": (Stack([Planar(dim), Radial(dim, num_context=3), Planar(dim)]), CONTEXT),
+        "stack of planar and radial": (Composition(Planar(dim), Radial(dim, num_context=3), Planar(dim)), CONTEXT),
         "real NVP": (Coupling(dim, (8,)),),
         "real NVP, the first part moves": (Coupling(dim, (8, 8), moves="first"),),
         "real NVP, with context": (Coupling(dim, (8,), num_context=3), CONTEXT),
@@ -97,8 +76,9 @@ def _bijectors(dim: int) -> dict[str, tuple]:
         "coupling of sigmoids": (Coupling(dim, (8,), elementwise=Sigmoids(4)),),
         "MAF": (Inverse(Autoregressive(dim, (8,))),),
         "MAF, with context": (Inverse(Autoregressive(dim, (8,), num_context=3)), CONTEXT),
-        "stack of couplings": (Stack(real_nvp(dim, (8,), 3, num_context=3)), CONTEXT),
-        "stack of IAF": (Stack(iaf(dim, (8,), 2)),),
-        "stack of NAF": (Stack(naf(dim, (8,), 2, num_context=3)), CONTEXT),
-        "stack of MAF": (Stack(maf(dim, (8,), 3)),),
+        "stack of couplings": (Composition(*real_nvp(dim, (8,), 3, num_context=3)), CONTEXT),
+        "stack of IAF": (Composition(*iaf(dim, (8,), 2)),),
+        "stack of NAF": (Composition(*naf(dim, (8,), 2, num_context=3)), CONTEXT),
+        "composition of nothing": (Composition(),),
+        "stack of MAF": (Composition(*maf(dim, (8,), 3)),),
     }

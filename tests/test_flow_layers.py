@@ -8,6 +8,7 @@ from bijectors import bijectors
 from cases import z_scores
 from test_flows import points
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from vaecourse import data
 from vaecourse.distributions import Given
@@ -116,28 +117,67 @@ def test_weights_keep_their_order():
     target.load_state_dict(source.state_dict())
     x = torch.randn(6, 4)
     torch.testing.assert_close(target(x), source(x), rtol=0, atol=0)
-    with pytest.raises(RuntimeError, match="mask"):
+    with pytest.raises(RuntimeError, match="place"):
         MADE(4, (16,)).load_state_dict(source.state_dict())
 
 
+def test_a_step_loaded_from_another_order_has_its_inverse():
+    torch.manual_seed(0)
+    source, target = (Autoregressive(4, (16,), order=order) for order in ([2, 0, 3, 1], [3, 1, 0, 2]))
+    for p in source.parameters():
+        nn.init.normal_(p, std=0.3)
+    target.load_state_dict(source.state_dict())
+    y = torch.randn(6, 4)
+    torch.testing.assert_close(target.inverse_and_log_det(y), source.inverse_and_log_det(y), rtol=0, atol=0)
+    torch.testing.assert_close(target.forward_and_log_det(target.inverse_and_log_det(y)[0])[0], y)
+
+
+@pytest.mark.parametrize("num_context", [0, 3])
+@pytest.mark.parametrize("hidden", [(), (2,), (16,), (5, 7)])
+@pytest.mark.parametrize("dim", [1, 2, 6])
+def test_outputs_in_order_are_those_of_a_pass(dim, hidden, num_context):
+    """One after the other, for any numbers of units: fewer than degrees, or as many of each."""
+    torch.manual_seed(0)
+    made = MADE(dim, hidden, 3, num_context, order=torch.randperm(dim).tolist()).double()
+    x, c = torch.randn(4, dim, dtype=F64), torch.randn(4, num_context, dtype=F64) if num_context else None
+    at_once = made(x, c).unflatten(-1, (3, dim))  # [N, P, D]
+    steps, sent = made.in_order(c, 4), None
+    for place in range(dim):
+        j, outputs = steps.send(sent)
+        assert j == made.order[place]
+        torch.testing.assert_close(outputs, at_once[..., j])
+        sent = x[:, j]
+    with pytest.raises(StopIteration):
+        steps.send(sent)
+
+
 @pytest.mark.parametrize("make", [iaf, naf])
-def test_own_samples_cost_one_pass_a_layer_and_foreign_points_as_many_as_coordinates(make):
-    layers = make(5, (16,), 3)
-    passes = []
+def test_own_samples_cost_one_pass_a_layer_and_foreign_points_as_many_steps_as_coordinates(make):
+    layers, num_steps = make(5, (16,), 3), []
     for layer in layers:
-        if isinstance(layer, Autoregressive):
-            layer.net.register_forward_hook(lambda *_: passes.append(1))
+        if isinstance(layer, Autoregressive):  # once in a pass; backwards at each coordinate but the first
+            layer.net.net.activation.register_forward_hook(lambda *_: num_steps.append(1))
     q = Flow(StandardNormal(5), *layers)()
     z, _ = q.rsample_and_log_prob((7,))
-    assert len(passes) == 3
+    assert len(num_steps) == 3
     q.log_prob(z.detach())
-    assert len(passes) == 3 + 3 * 5
+    assert len(num_steps) == 3 + 3 * 4
     backwards = Flow(StandardNormal(5), *[Inverse(layer) for layer in layers])()
-    passes.clear()
+    num_steps.clear()
     backwards.log_prob(z.detach())
-    assert len(passes) == 3
+    assert len(num_steps) == 3
     backwards.sample((7,))
-    assert len(passes) == 3 + 3 * 5
+    assert len(num_steps) == 3 + 3 * 4
+
+
+def test_the_way_back_multiplies_no_more_than_the_way_there():
+    step, y = Autoregressive(32, (64, 64)), torch.randn(10, 32)
+    counts = []
+    for direction in (step.forward_and_log_det, step.inverse_and_log_det):
+        with FlopCounterMode(display=False) as counter:
+            direction(y)
+        counts.append(counter.get_total_flops())
+    assert 0 < counts[1] <= counts[0]
 
 
 # ------------------------------------------------------------------------------------------------ sigmoids

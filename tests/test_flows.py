@@ -6,14 +6,14 @@ import numpy
 import pytest
 import torch
 import torch.distributions as td
-from bijectors import Stack, bijectors
+from bijectors import bijectors
 from cases import seeded
 from test_devices import META, on_meta, reads
 from test_distributions import nodes_and_weights
 from torch import nn
 
 from vaecourse.distributions import Given, frozen, sample_and_log_prob
-from vaecourse.flows import Bijector, Flow, Permutation, Radial
+from vaecourse.flows import Bijector, Composition, Flow, Permutation, Radial
 from vaecourse.posteriors import DiagonalGaussian
 from vaecourse.priors import StandardNormal
 
@@ -72,7 +72,7 @@ def points(num=6, dim=2):
 def tip(case):
     """Where a radial layer leaves the density a cone, as seen from the end of the flow; None without such a layer."""
     point = None
-    for layer in case.bijector.layers if isinstance(case.bijector, Stack) else [case.bijector]:
+    for layer in case.bijector.bijectors if isinstance(case.bijector, Composition) else [case.bijector]:
         if isinstance(layer, Radial):
             point = layer.parameters_at(case.context)[0].detach()
         elif point is not None:

@@ -1016,6 +1016,63 @@ def density(self, value):
 m.FlowDistribution.log_prob = density
 """
 
+MADE_SEES_ITSELF = """
+from vaecourse.flows.conditioner import MADE
+
+original = MADE.__init__
+
+def built(self, dim, *arguments, **options):
+    original(self, dim, *arguments, **options)
+    self.net.layers[-1].mask.fill_(1)
+
+MADE.__init__ = built
+"""
+
+ORDER_IGNORED = """
+from vaecourse.flows.autoregressive import Autoregressive
+
+original = Autoregressive.__init__
+
+def built(self, *arguments, order=None, **options):
+    original(self, *arguments, **options)
+
+Autoregressive.__init__ = built
+"""
+
+SIGMOIDS_WITHOUT_THE_WAY_BACK = """
+from vaecourse.flows.sigmoids import Sigmoids
+
+original = Sigmoids._curve
+
+def curve(self, *arguments):
+    y, log_slope = original(self, *arguments)
+    return y, log_slope + y
+
+Sigmoids._curve = curve
+"""
+
+INVERSE_ONE_PASS_SHORT = """
+import torch
+from vaecourse.flows.autoregressive import Autoregressive
+
+def inverse(self, y, c=None):
+    z = torch.zeros_like(y)
+    for _ in range(max(y.shape[-1] - 1, 1)):
+        z, log_slope = self.elementwise.inverse(y, self.net(z, c))
+    return z, log_slope.sum(-1)
+
+Autoregressive.inverse_and_log_det = inverse
+"""
+
+UNITS_WITHOUT_THEIR_DETERMINANT = """
+from vaecourse.flows.affine import ElementwiseAffine
+
+def log_det(self, value):
+    return 0 * self.log_scale.sum().expand(value.shape[:-1])
+
+ElementwiseAffine._log_det = log_det
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1214,5 +1271,13 @@ FAULTS = {
         "coupling scales for free": COUPLING_SCALED_WITHOUT_DETERMINANT,
         "energies not normalised": ENERGIES_NOT_NORMALISED,
         "density with the wrong sign": FLOW_DENSITY_WITH_THE_WRONG_SIGN,
+    },
+    "16b_autoregressive_flows": {
+        "MADE whose outputs see themselves": MADE_SEES_ITSELF,
+        "order ignored": ORDER_IGNORED,
+        "sigmoids without the way back": SIGMOIDS_WITHOUT_THE_WAY_BACK,
+        "inverse one pass short": INVERSE_ONE_PASS_SHORT,
+        "units without their determinant": UNITS_WITHOUT_THEIR_DETERMINANT,
+        "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
     },
 }

@@ -3,11 +3,13 @@
 from vaecourse.flows.affine import ElementwiseAffine
 from vaecourse.flows.autoregressive import Autoregressive
 from vaecourse.flows.bijector import Bijector
-from vaecourse.flows.conditioner import MADE, Conditioner, MaskedLinear, fully_connected
+from vaecourse.flows.composition import Composition
+from vaecourse.flows.conditioner import Conditioner, MaskedLinear, fully_connected
 from vaecourse.flows.coupling import Coupling
 from vaecourse.flows.elementwise import Elementwise, Gate, Shift, ShiftAndScale
 from vaecourse.flows.flow import Flow, FlowDistribution
 from vaecourse.flows.inverse import Inverse
+from vaecourse.flows.made import MADE
 from vaecourse.flows.permutation import Permutation
 from vaecourse.flows.planar import Planar
 from vaecourse.flows.radial import Radial
@@ -19,6 +21,7 @@ __all__ = [
     "MADE",
     "Autoregressive",
     "Bijector",
+    "Composition",
     "Conditioner",
     "Coupling",
     "Elementwise",

@@ -8,19 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from vaecourse.flows.bijector import Bijector
-from vaecourse.flows.conditioner import MADE
 from vaecourse.flows.elementwise import Elementwise, ShiftAndScale
+from vaecourse.flows.made import MADE
 
 
 class Autoregressive(Bijector):
     r"""An inverse autoregressive step, :math:`y_j = g(z_j; f_j(z_{<j}, c))`, with f a masked network.
 
     All of z is there to be read: forward takes one pass, as a posterior's samples need it (IAF). Backwards z_j is known
-    only after those before it, which takes L passes. A density estimator needs the other direction in one pass, and is
-    the same map read backwards, ``Inverse(Autoregressive(...))`` (MAF): one pass for the density, L for a sample.
+    only after those before it, which takes L steps one after the other (together they are the arithmetic of about one
+    pass: see :meth:`MADE.in_order`). A density estimator needs the other direction in one pass, and is the same map
+    read backwards, ``Inverse(Autoregressive(...))`` (MAF): one pass for the density, L steps for a sample.
 
     A flow's own samples bring their density with them, ``rsample_and_log_prob``, in one pass a layer. The density of a
-    foreign point has to be asked for backwards, L passes a layer.
+    foreign point has to be asked for backwards, L steps a layer.
 
     With :class:`ShiftAndScale` as g the next coordinate is Gaussian given those before; :class:`Gate` is what Kingma et
     al. use; with :class:`Sigmoids` it is a neural autoregressive flow, whose next coordinate may have several modes.
@@ -67,11 +68,16 @@ class Autoregressive(Bijector):
         return y, log_slope.sum(-1)
 
     def inverse_and_log_det(self, y: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """In as many passes as there are coordinates: each finds one more of them."""
-        z, places, log_slopes = torch.zeros_like(y), torch.arange(y.shape[-1], device=y.device), []
-        for j in self.net.order:
-            parameters = self.net(z, c).unflatten(-1, (self.elementwise.num_parameters, -1))[..., j]
-            found, log_slope = self.elementwise.inverse(y[..., j, None], parameters)
-            z = torch.where(places == j, found, z)
-            log_slopes.append(log_slope)
-        return z, torch.cat(log_slopes, -1).sum(-1)
+        """One coordinate after the other, with every unit of the network computed once, when all it reads is known."""
+        shape = y.shape
+        if c is not None:
+            shape = torch.broadcast_shapes(shape, (*c.shape[:-1], 1))
+            c = c.expand(*shape[:-1], -1).reshape(-1, c.shape[-1])
+        values = y.expand(shape).reshape(-1, shape[-1])
+        steps, known, found, log_det = self.net.in_order(c, len(values)), None, {}, 0.0
+        for _ in range(shape[-1]):
+            j, parameters = steps.send(known)
+            found[j], log_slope = self.elementwise.inverse(values[:, j, None], parameters)
+            known, log_det = found[j][:, 0], log_det + log_slope[:, 0]
+        z = torch.cat([found[j] for j in range(shape[-1])], -1)
+        return z.view(shape), log_det.view(shape[:-1])

@@ -49,11 +49,11 @@ class Sigmoids(Elementwise):
 
     def forward(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Through all sigmoids at once; whatever is added up is added up in logarithms."""
-        return self._curve(z, *self._of(parameters))
+        return self._curve(z, *self.curves_from(parameters))
 
     def inverse(self, y: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """By bisection between the least and the greatest of the roots of single sigmoids."""
-        log_slope, shift, log_weight = self._of(parameters)
+        log_slope, shift, log_weight = self.curves_from(parameters)
         roots = ((y.unsqueeze(-2) - shift) * (-log_slope).exp()).detach()
 
         def curve(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,8 +63,8 @@ class Sigmoids(Elementwise):
         z = solve_increasing(curve, roots.amin(-2), roots.amax(-2))
         return z, -self._curve(z, log_slope, shift, log_weight)[1]
 
-    def _of(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """log a, b and log w, each [..., K, D]."""
+    def curves_from(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """log a, b and log w, each [..., K, D], from what a network says, [..., 3 K D]."""
         log_slope, shift, logits = parameters.unflatten(-1, (3, self.num_sigmoids, -1)).unbind(-3)
         return bounded(log_slope) + math.log(STEEPNESS), shift + self.start, logits.log_softmax(-2)
 

@@ -52,7 +52,7 @@ def iaf(dim: int, hidden: Sequence[int], num_layers: int, **options: Any) -> lis
     """Autoregressive steps with the order reversed between them: samples in one pass a layer.
 
     The number of reversals is even, so that the stack starts as the identity and a latent keeps its name. Its own
-    samples have their density for free; that of a foreign point takes L passes a layer.
+    samples have their density for free; that of a foreign point takes L steps a layer.
 
     Args:
         dim: number L of coordinates.
@@ -82,7 +82,7 @@ def naf(dim: int, hidden: Sequence[int], num_layers: int, num_sigmoids: int = 8,
     """:func:`iaf` with :class:`~vaecourse.flows.Sigmoids` in place of a scale and a shift.
 
     The other direction, for the density of data, is ``[Inverse(layer) for layer in naf(...)]``: one pass a layer for a
-    density, and for a sample L passes with a bisection in each.
+    density, and for a sample L steps with a bisection in each.
 
     Args:
         dim: number L of coordinates.
