@@ -1,13 +1,13 @@
-# %% right: with
-prediction = "with"
+# %% right: most
+prediction = "most"
 
-# %% right: without
-prediction = "without"
+# %% right: little
+prediction = "little"
 
 # %% wrong: a number
-# says: predict with or without
+# says: predict most or little
 prediction = 0.1
 
 # %% wrong: another word
-# says: predict with or without
+# says: predict most or little
 prediction = "context"
