@@ -877,6 +877,60 @@ m.optimise_posteriors = optimise_posteriors
 """
 
 
+LOG_DET_OF_A_STEP_REVERSED = """
+from vaecourse.flows import Autoregressive
+right = Autoregressive.forward_and_log_det
+def forward_and_log_det(self, z, c=None):
+    y, log_det = right(self, z, c)
+    return y, -log_det
+Autoregressive.forward_and_log_det = forward_and_log_det
+"""
+
+CONTEXT_IGNORED = """
+import torch
+from vaecourse.flows import Autoregressive
+right = Autoregressive.forward_and_log_det
+def forward_and_log_det(self, z, c=None):
+    return right(self, z, None if c is None else torch.zeros_like(c))
+Autoregressive.forward_and_log_det = forward_and_log_det
+"""
+
+GATE_WITHOUT_OFFSET = """
+import torch
+import torch.nn.functional as F
+from vaecourse.flows import Gate
+from vaecourse.flows.elementwise import bounded
+def shift_and_log_scale(self, other, gate):
+    gate = bounded(gate)
+    return torch.sigmoid(-gate) * other, F.logsigmoid(gate)
+Gate.shift_and_log_scale = shift_and_log_scale
+"""
+
+ORDER_NEVER_REVERSED = """
+from vaecourse.flows import Permutation
+def unmoved(self, value, c=None):
+    return value, value.new_zeros(value.shape[:-1])
+Permutation.forward_and_log_det = Permutation.inverse_and_log_det = unmoved
+"""
+
+HELD_DECODER_MOVES = """
+import vaecourse.training as m
+right = m.fit
+def fit(model, *arguments, **options):
+    return right(model.requires_grad_(True), *arguments, **options)
+m.fit = fit
+"""
+
+QUADRATURE_FORGETS_ITS_CELL = """
+import importlib
+m = importlib.import_module("vaecourse.exact.quadrature")
+right = m._grid
+def _grid(*arguments):
+    z, log_cell = right(*arguments)
+    return z, log_cell / 2
+m._grid = _grid
+"""
+
 REFINEMENT_DOWNHILL = """
 import vaecourse.inference.updates as m
 right = m.Ascent.forward
@@ -1193,6 +1247,14 @@ FAULTS = {
         "worst of the starts": WORST_OF_THE_STARTS,
         "pooled weights summed, not averaged": POOLED_WEIGHTS_SUMMED,
         "local search that stays at its start": LOCAL_SEARCH_STAYS_AT_ITS_START,
+    },
+    "17_iaf_vae": {
+        "log-determinant of a step reversed": LOG_DET_OF_A_STEP_REVERSED,
+        "context ignored": CONTEXT_IGNORED,
+        "gate without its offset": GATE_WITHOUT_OFFSET,
+        "order never reversed": ORDER_NEVER_REVERSED,
+        "decoder that is held moves": HELD_DECODER_MOVES,
+        "quadrature forgets its cell": QUADRATURE_FORGETS_ITS_CELL,
     },
     "15_better_amortization": {
         "refinement downhill": REFINEMENT_DOWNHILL,
