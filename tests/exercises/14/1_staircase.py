@@ -75,3 +75,17 @@ def three_gaps(log_px, best, refitted, current):
 def three_gaps(log_px, best, refitted, current):
     gaps = torch.stack([log_px - best, best - refitted, refitted - current])
     return gaps.mean(1), (best - refitted).var().sqrt()
+
+
+# %% wrong: squares divided by N
+# says: divide the squares by N - 1
+def three_gaps(log_px, best, refitted, current):
+    gaps = torch.stack([log_px - best, best - refitted, refitted - current])
+    return gaps.mean(1), gaps[1].std(correction=0) / len(best) ** 0.5
+
+
+# %% wrong: the mean square less the squared mean
+# says: divide the squares by N - 1
+def three_gaps(log_px, best, refitted, current):
+    gaps = torch.stack([log_px - best, best - refitted, refitted - current])
+    return gaps.mean(1), ((gaps[1].square().mean() - gaps[1].mean() ** 2) / len(best)).sqrt()

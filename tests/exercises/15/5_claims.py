@@ -1,30 +1,30 @@
-# %% right: none, written otherwise
+# %% right: the one, written otherwise
 def claims():
-    return "".join([])
+    return "".join(["d"])
 
 
 # %% wrong: a list
 # says: return the letters
 def claims():
-    return ["a"]
+    return ["d"]
 
 
 # %% wrong: another letter
 # says: return the letters
 def claims():
-    return "d"
+    return "e"
 
 
 # %% wrong: a
 # says: compares 21 evaluations with one
 def claims():
-    return "a"
+    return "ad"
 
 
 # %% wrong: all
 # says: compares 21 evaluations with one
 def claims():
-    return "abc"
+    return "abcd"
 
 
 # %% wrong: b
@@ -42,10 +42,22 @@ def claims():
 # %% wrong: c
 # says: its price is paid at every use
 def claims():
-    return "c"
+    return "dc"
 
 
 # %% wrong: c twice
 # says: its price is paid at every use
 def claims():
     return "cc"
+
+
+# %% wrong: none
+# says: is a comparison at equal cost
+def claims():
+    return ""
+
+
+# %% wrong: none, written otherwise
+# says: is a comparison at equal cost
+def claims():
+    return "abc".strip("abc")
