@@ -24,7 +24,7 @@ def contenders(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     yield importlib.import_module("contenders")
     names = "common contenders presentation training evaluation chains coding pixels".split()
-    names += "autoregressive planar iaf_vae flows".split()
+    names += "autoregressive planar iaf_vae flows weighted".split()
     for name in names:
         sys.modules.pop(name, None)
 
@@ -276,3 +276,32 @@ def test_quick_run_of_flows(tmp_path):
             assert name in done.stdout and len(task["vaecourse"]["ms"]) == 2
             for library in task.keys() - {"vaecourse", "ratios"}:
                 assert "unavailable" in task[library] or min(task[library]["ms"]) > 0
+
+
+# ------------------------------------------------------------------------------------------------ importance weights
+
+
+@pytest.mark.parametrize("name", ["digits", "MNIST"])
+def test_the_loop_over_samples_makes_the_same_gradient(contenders, name):
+    """From the same noise: one call draws what the loop draws, in the same order."""
+    weighted = importlib.import_module("weighted")
+    model = weighted.network(*weighted.NETWORKS[name]).double()
+    x = torch.ones(weighted.BATCH_SIZE, weighted.NETWORKS[name][0], dtype=torch.float64)
+    values, gradients = [], []
+    for way in weighted.WAYS.values():
+        torch.manual_seed(0)
+        values.append(way(model, x, 4))
+        gradients.append(torch.autograd.grad(values[-1].sum(), list(model.parameters())))
+    torch.testing.assert_close(*values, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
+
+
+def test_quick_run_of_importance_weights(tmp_path):
+    script = [sys.executable, ROOT / "benchmarks" / "weighted.py", "--quick", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(list(map(str, script)), capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "weighted.json").read_text(encoding="utf-8"))
+    assert [(row["network"], row["k"]) for row in result["gradients"]] == [("digits", 5), ("MNIST", 5)]
+    for row in result["gradients"]:
+        assert row["network"] in done.stdout and row["difference"] < 1e-4  # of float32
+        assert len(row["ratios"]) == result["rounds"] == 2 and min(row["ratios"]) > 0

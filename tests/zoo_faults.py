@@ -1073,6 +1073,43 @@ def log_det(self, value):
 ElementwiseAffine._log_det = log_det
 """
 
+RESAMPLED_KEEPS_ANY = """
+import vaecourse.inference.resampled as m
+m.Resampled.sample = lambda self, shape=(): self.q.sample(shape)
+"""
+
+RESAMPLED_BY_THE_SUM = """
+import math
+import vaecourse.inference.resampled as m
+right = m.Resampled.rsample_and_log_prob
+def rsample_and_log_prob(self, shape=()):
+    z, log_q = right(self, shape)
+    return z, log_q - math.log(self.num_proposals)
+m.Resampled.rsample_and_log_prob = rsample_and_log_prob
+"""
+
+ONE_PROPOSAL_MORE = """
+import importlib
+import vaecourse.exact as package
+m = importlib.import_module("vaecourse.exact.importance_weighted")
+right = m.importance_weighted
+package.importance_weighted = lambda table, q, num_samples: right(table, q, num_samples + 1)
+"""
+
+VIMCO_KNOWS_ITS_SAMPLE = """
+import importlib
+import vaecourse.estimators
+m = importlib.import_module("vaecourse.estimators.vimco")
+m.bound_without = lambda log_w, mean="geometric": log_w
+"""
+
+DREG_WITHOUT_SQUARES = """
+import importlib
+import vaecourse.estimators
+m = importlib.import_module("vaecourse.estimators.dreg")
+m._scaled = lambda value, factor: value
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1279,5 +1316,13 @@ FAULTS = {
         "inverse one pass short": INVERSE_ONE_PASS_SHORT,
         "units without their determinant": UNITS_WITHOUT_THEIR_DETERMINANT,
         "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
+    },
+    "19_iwae": {
+        "L_k without log k": IWAE_WITHOUT_LOG_K,
+        "any proposal is kept": RESAMPLED_KEEPS_ANY,
+        "unnormalised q by the sum of weights": RESAMPLED_BY_THE_SUM,
+        "one proposal more": ONE_PROPOSAL_MORE,
+        "baseline that knows its sample": VIMCO_KNOWS_ITS_SAMPLE,
+        "DReG without squared weights": DREG_WITHOUT_SQUARES,
     },
 }

@@ -76,6 +76,14 @@ class GradientStatistics:
         return self.variance.sum().item()
 
     @property
+    def signal_to_noise(self) -> Tensor:
+        """The exact gradient over the standard deviation of one draw, [P]; infinite where nothing scatters.
+
+        Rainforth et al. (2018), equation 2.
+        """
+        return torch.where(self._scatters, self.exact.abs() / self.variance.sqrt(), math.inf)
+
+    @property
     def seconds_per_unit_variance(self) -> float:
         """Work times variance: how long to average until the variances sum to one."""
         return self.seconds_per_draw * self.total_variance

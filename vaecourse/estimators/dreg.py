@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from vaecourse.distributions import sample_and_log_prob
 from vaecourse.estimators.pathwise import smooth_q_and_prior
 from vaecourse.estimators.surrogate import with_gradient_of
 from vaecourse.model import LatentVariableModel
@@ -33,10 +35,11 @@ def dreg(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
         Tucker, Lawson, Gu & Maddison (2019), section 4.
     """
     q, pz = smooth_q_and_prior(model, x, num_samples, "dreg")
-    draw = model.draw(x, num_samples, q=q, through="sample", pz=pz)
+    z, log_qz_x = sample_and_log_prob(q, (num_samples,), "sample")
+    with torch.no_grad():  # for the weights alone
+        draw = model.score(x, z, log_qz_x, pz)
     weight = draw.log_w.detach().softmax(0)  # [S, B]
-    z = _scaled(draw.z, weight[..., None])
-    again = model.score(x, z, _scaled(draw.log_qz_x, weight), pz)
+    again = model.score(x, _scaled(z, weight[..., None]), _scaled(log_qz_x, weight), pz)
     return with_gradient_of(iwae(draw), (weight * again.log_w).sum(0))
 
 

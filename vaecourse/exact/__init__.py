@@ -6,12 +6,14 @@ under a neural decoder, by :func:`quadrature`.
 The course's common patient, a VAE of the digits with a 2-D latent that stays as it is, is :func:`frozen_vae`;
 :func:`targets` are four posteriors in two dimensions, and :class:`Deciles` says how far off somebody's draws or q are;
 :func:`energies` are four densities of the plane of which a method is told all but the normaliser.
+:func:`importance_weighted` says what k samples make of a q on the first rung and the third.
 """
 
 from vaecourse.exact.deciles import Deciles
 from vaecourse.exact.energies import Energy, energies, log_normaliser
 from vaecourse.exact.enumeration import enumerated_bound, enumeration, two_state
 from vaecourse.exact.gauss_hermite import best_gaussian, draw_at_nodes, gauss_hermite, gaussian_bound
+from vaecourse.exact.importance_weighted import ImportanceWeighted, importance_weighted
 from vaecourse.exact.linear_gaussian import linear_gaussian, linear_gaussian_marginal
 from vaecourse.exact.linear_hierarchy import LinearHierarchy, linear_hierarchy
 from vaecourse.exact.linear_vae import LinearVAE, linear_vae
@@ -23,6 +25,7 @@ from vaecourse.exact.targets import targets
 __all__ = [
     "Deciles",
     "Energy",
+    "ImportanceWeighted",
     "LinearHierarchy",
     "LinearVAE",
     "Table",
@@ -35,6 +38,7 @@ __all__ = [
     "frozen_vae",
     "gauss_hermite",
     "gaussian_bound",
+    "importance_weighted",
     "linear_gaussian",
     "linear_gaussian_marginal",
     "linear_hierarchy",

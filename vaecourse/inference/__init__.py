@@ -14,6 +14,7 @@ from vaecourse.inference.per_datum import (
 )
 from vaecourse.inference.refined import Refined
 from vaecourse.inference.refined_bounds import every_step, svi_from_encoder
+from vaecourse.inference.resampled import Resampled
 from vaecourse.inference.restarts import (
     AGREEMENT,
     Search,
@@ -36,6 +37,7 @@ __all__ = [
     "PerDatum",
     "PerDatumBijector",
     "Refined",
+    "Resampled",
     "Search",
     "diagonal",
     "every_step",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.overrides import TorchFunctionMode
 
 
 class Stacked(nn.Module):
@@ -54,7 +55,19 @@ class Stacked(nn.Module):
         def one(parameters: dict, buffers: dict, *own: Tensor) -> Tensor | tuple[Tensor, ...]:
             return functional_call(self.skeleton[0], (parameters, buffers), own)
 
-        return vmap(one, randomness="different")(dict(zip(self.names, self.values)), self.of_buffers, *inputs)
+        with _NoiseOfItsOwn():
+            return vmap(one, randomness="different")(dict(zip(self.names, self.values)), self.of_buffers, *inputs)
+
+
+class _NoiseOfItsOwn(TorchFunctionMode):
+    """Noise that is filled in, as torch's distributions do, is drawn as a new tensor, which each module gets anew."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is Tensor.normal_ and len(args) == 1 and not kwargs:
+            return torch.randn_like(args[0])
+        if func is Tensor.uniform_ and len(args) == 1 and not kwargs:
+            return torch.rand_like(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 def maximise(
