@@ -7,7 +7,7 @@ import pytest
 
 from vaecourse.publish.chapters import Chapter
 from vaecourse.publish.stamp import code_stamp
-from vaecourse.results import searched
+from vaecourse.results import at_tier, searched
 
 ROOT = Path(__file__).parent.parent
 SEEDS = sorted((ROOT / "results").glob("*.seeds.json"))
@@ -47,3 +47,11 @@ def test_search_is_read_and_one_that_is_not_stored_is_named():
     assert [len(tried) >= 3 for of_prior in priors.values() for tried in of_prior.values()] == [True] * 15
     with pytest.raises(ValueError, match="chapter = 'nowhere' has no search"):
         searched("nowhere")
+
+
+def test_records_of_a_larger_tier():
+    path = ROOT / "results" / "16b_autoregressive_flows.laptop.json"
+    assert at_tier("16b_autoregressive_flows", "excess_one") == stored(path)["records"]["excess_one"]["value"]
+    for arguments in (("16b_autoregressive_flows", "nothing"), ("16b_autoregressive_flows", "excess_one", "paper")):
+        with pytest.raises(ValueError, match=f"name = '{arguments[1]}' is not stored for 16b_autoregressive_flows"):
+            at_tier(*arguments)

@@ -66,6 +66,27 @@ def searched(chapter: str) -> Any:
         raise ValueError(f"searched: chapter = {chapter!r} has no search stored in results/") from None
 
 
+def at_tier(chapter: str, name: str, tier: str = "laptop") -> float:
+    """The value of a record at a larger tier, from ``results/<chapter>.<tier>.json``.
+
+    Args:
+        chapter: such as ``"16b_autoregressive_flows"``.
+        name: of the record.
+        tier: "laptop" or "paper".
+
+    Raises:
+        ValueError: nothing of that name is stored; the sentence names the command that makes it.
+    """
+    path = _RESULTS / f"{chapter}.{tier}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["records"][name]["value"]
+    except (FileNotFoundError, KeyError):
+        raise ValueError(
+            f"at_tier: name = {name!r} is not stored for {chapter} at tier {tier!r}: run `vaecourse report {chapter} "
+            f"--tier {tier}` and keep its metrics.json as results/{path.name}"
+        ) from None
+
+
 @cache
 def _stored(chapter: str) -> dict[str, Any]:
     path = _RESULTS / f"{chapter}.seeds.json"
