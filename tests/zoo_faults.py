@@ -1017,7 +1017,7 @@ m.FlowDistribution.log_prob = density
 """
 
 MADE_SEES_ITSELF = """
-from vaecourse.flows.conditioner import MADE
+from vaecourse.flows.made import MADE
 
 original = MADE.__init__
 
