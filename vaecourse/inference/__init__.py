@@ -2,6 +2,7 @@
 
 from vaecourse.inference.copies import PerDatumBijector, flow_family
 from vaecourse.inference.cost import DecoderEvaluations
+from vaecourse.inference.hamiltonian import Hamiltonian
 from vaecourse.inference.per_datum import (
     Family,
     LocalFit,
@@ -32,6 +33,7 @@ __all__ = [
     "Ascent",
     "DecoderEvaluations",
     "Family",
+    "Hamiltonian",
     "LearnedUpdate",
     "LocalFit",
     "PerDatum",
