@@ -112,7 +112,8 @@ def boost(
 
     The first component is fitted from ``start``. Each further one begins where the mixture misses most: of a few
     samples of the prior, resampled by their likelihood, at the one where :math:`\log p(x, z) - \log q(z)` is highest,
-    with the start's scales and a weight of a tenth. It climbs the :func:`stratified` bound together with the weights of all; the components before it stay.
+    with the start's scales and a weight of a tenth. It climbs the :func:`stratified` bound together with the weights of
+    all; the components before it stay.
 
     Args:
         model: its prior and likelihood are used; it is not changed.

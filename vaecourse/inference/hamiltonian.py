@@ -61,7 +61,7 @@ class Hamiltonian(Conditional):
         self.joint = joint
         self.num_leapfrog = num_leapfrog
         self.log_step = nn.Parameter(torch.tensor(math.log(step_size)))
-        self.reverse = _StandardMomentum() if reverse is None else reverse
+        self.reverse = StandardMomentum() if reverse is None else reverse
 
     @property
     def num_evaluations(self) -> int:
@@ -129,7 +129,7 @@ class Trajectory(td.Distribution):
         return self.joint.log_joint(self.x, z.reshape(-1, *z.shape[-2:])).reshape(z.shape[:-1])
 
 
-class _StandardMomentum(Conditional):
+class StandardMomentum(Conditional):
     """A guess at the momentum that looks at nothing: what it was drawn from."""
 
     def forward(self, z: Tensor, x: Tensor) -> td.Independent:
