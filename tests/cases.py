@@ -15,7 +15,7 @@ from vaecourse.em.ppca import ProbabilisticPCA
 from vaecourse.exact import linear_gaussian, two_state
 from vaecourse.exact.targets import Measurement
 from vaecourse.flows import Flow, Permutation, iaf, real_nvp
-from vaecourse.inference import Ascent, PerDatum, Refined
+from vaecourse.inference import Ascent, PerDatum, PerDatumMixture, Refined
 from vaecourse.likelihoods import (
     Autoregressive,
     Bernoulli,
@@ -87,6 +87,7 @@ def slots() -> dict[str, Slot]:
         "StudentT": (seeded(lambda: StudentT(MLP(2, (4,), 4), df=30.0)), c, "real"),  # its tails end where the sums do
         "Scaled": (seeded(lambda: Scaled(FullCovarianceGaussian(MLP(2, (4,), 5), 2), 0.7), 3), c, "real"),
         "PerDatum": (PerDatum(DiagonalGaussian(nn.Identity()), 0.7 * torch.cat([c, c.flip(-1)], -1)), c, "real"),
+        "PerDatumMixture": (PerDatumMixture(means[None], covariances.diagonal(0, 1, 2)[None].sqrt()), c, "real"),
         "Refined": (_refined(), c, "real"),
         "Chain": (Chain(StandardNormal(1), seeded(lambda: DiagonalGaussian(MLP(1, (4,), 2))), (1, 1)), None, "real"),
         "Chain, bottom-up": (seeded(_chain), c, "real"),

@@ -6,9 +6,19 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from vaecourse.distributions import Affine, Categorical, Conditional, FactorisedBernoulli, Piecewise, full_precision
+from vaecourse.distributions import (
+    Affine,
+    Categorical,
+    Chain,
+    Conditional,
+    ExtendedDistribution,
+    FactorisedBernoulli,
+    Piecewise,
+    full_precision,
+)
 
 __all__ = [
+    "Auxiliary",
     "Categorical",
     "DiagonalGaussian",
     "FactorisedBernoulli",
@@ -169,6 +179,39 @@ class OfFeatures(Conditional):
     def forward(self, z: Tensor, features: Tensor) -> td.Distribution:
         """The distribution at the features, with samples of its own beside every sample of the other layer."""
         return self.conditional(features).expand(z.shape[:-1])
+
+
+class Auxiliary(Conditional):
+    r"""A posterior with an auxiliary variable, :math:`q(z|x) = \int q(a|x)\, q(z|a, x)\, da`, and its reverse model.
+
+    Two Gaussians in a row are an infinite mixture of Gaussians: z may be bent, skewed or have several modes. See
+    :class:`~vaecourse.distributions.ExtendedDistribution` for what a draw carries in place of the density.
+
+    Args:
+        chain: q(a, z|x), a :class:`~vaecourse.distributions.Chain` that draws a first and has it on top.
+        reverse: r(a|z, x), called with z [..., L] and the features [..., H].
+        features: from x [B, D] to what the reverse model reads of it; None if it reads x itself.
+
+    Raises:
+        ValueError: the chain draws its bottom part first.
+
+    References:
+        Ranganath, Tran & Blei (2016), hierarchical variational models; Maaløe et al. (2016), auxiliary deep generative
+        models.
+    """
+
+    def __init__(self, chain: Chain, reverse: Conditional, features: nn.Module | None = None):
+        super().__init__()
+        if not chain.top_first:
+            raise ValueError("chain must draw its top part, the auxiliary variable, first: top_first=True")
+        self.chain = chain
+        self.reverse = reverse
+        self.features = features
+
+    def forward(self, x: Tensor) -> ExtendedDistribution:
+        """The distribution of z, event shape [L], given x of shape [B, D]."""
+        seen = x if self.features is None else self.features(x)
+        return ExtendedDistribution(self.chain(x), self.reverse, self.chain.sizes[0], (seen,))
 
 
 def _normal(name: str, distribution: td.Distribution) -> td.Normal:

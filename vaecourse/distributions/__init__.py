@@ -8,6 +8,7 @@ from vaecourse.distributions.conditional import Conditional, Given, full_precisi
 from vaecourse.distributions.continuous_bernoulli import ContinuousBernoulli
 from vaecourse.distributions.discrete import Categorical, FactorisedBernoulli, states
 from vaecourse.distributions.discretised_logistic import DiscretisedLogistic
+from vaecourse.distributions.extended import ExtendedDistribution
 from vaecourse.distributions.factorised import kl_per_latent
 from vaecourse.distributions.implicit_gradient import Implicit
 from vaecourse.distributions.inverse_cdf import InverseCDF
@@ -34,6 +35,7 @@ __all__ = [
     "ConditionalMixture",
     "ContinuousBernoulli",
     "DiscretisedLogistic",
+    "ExtendedDistribution",
     "FactorisedBernoulli",
     "Given",
     "Implicit",

@@ -31,10 +31,18 @@ def dreg(model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
     Returns:
         The importance-weighted bound, [B], in nats.
 
+    Raises:
+        ValueError: q cannot be reparameterised, has jumps, or has a reverse model.
+
     References:
         Tucker, Lawson, Gu & Maddison (2019), section 4.
     """
     q, pz = smooth_q_and_prior(model, x, num_samples, "dreg")
+    if getattr(q, "has_reverse", False):
+        raise ValueError(
+            f"dreg needs a q(z|x) whose density is its own, and {type(q).__name__} has a reverse model in it, whose "
+            "gradient has another weight: use pathwise with objective=iwae"
+        )
     z, log_qz_x = sample_and_log_prob(q, (num_samples,), "sample")
     with torch.no_grad():  # for the weights alone
         draw = model.score(x, z, log_qz_x, pz)

@@ -19,6 +19,7 @@ from vaecourse.exact.linear_hierarchy import LinearHierarchy, linear_hierarchy
 from vaecourse.exact.linear_vae import LinearVAE, linear_vae
 from vaecourse.exact.patient import frozen_log_px, frozen_vae
 from vaecourse.exact.quadrature import quadrature, quadrature_log_px
+from vaecourse.exact.sampled import kl_of_samples
 from vaecourse.exact.table import Table
 from vaecourse.exact.targets import targets
 
@@ -39,6 +40,7 @@ __all__ = [
     "gauss_hermite",
     "gaussian_bound",
     "importance_weighted",
+    "kl_of_samples",
     "linear_gaussian",
     "linear_gaussian_marginal",
     "linear_hierarchy",
