@@ -1110,6 +1110,82 @@ m = importlib.import_module("vaecourse.estimators.dreg")
 m._scaled = lambda value, factor: value
 """
 
+# ------------------------------------------------------------------------------------------------ richer posteriors
+
+REVERSE_MODEL_LEFT_OUT = """
+import vaecourse.distributions.extended as m
+
+def scored(self, both, log_q):
+    return both[..., self.num_auxiliary:], log_q
+
+m.ExtendedDistribution._scored = scored
+"""
+
+REVERSE_MODEL_AMONG_Q = """
+import vaecourse.distributions.extended as m
+from vaecourse.distributions import log_prob
+
+def scored(self, both, log_q):
+    a, z = both.split([self.num_auxiliary, self.event_shape.numel()], -1)
+    return z, log_q + log_prob(self.reverse(z, *self.context), a)
+
+m.ExtendedDistribution._scored = scored
+"""
+
+RATIO_ADDED = """
+import vaecourse.inference.implicit as m
+
+original = m._logits
+
+class Turned(m.PriorContrastive):
+    def forward(self, model, x, num_samples=1):
+        m._logits = lambda classifier, x, z: -original(classifier, x, z)
+        try:
+            return super().forward(model, x, num_samples)
+        finally:
+            m._logits = original
+
+import vaecourse.inference
+vaecourse.inference.PriorContrastive = Turned
+"""
+
+STRATA_WITHOUT_WEIGHTS = """
+import vaecourse.inference.boosting as m
+import vaecourse.inference
+import torch
+
+original = m.stratified
+
+def stratified(model, x, num_samples=1, objective=m.elbo, through="both"):
+    def even(draw, log_mass):
+        return objective(draw, log_mass=torch.full_like(log_mass, -torch.tensor(float(len(log_mass))).log().item()))
+    return original(model, x, num_samples, even, through)
+
+m.stratified = vaecourse.inference.stratified = stratified
+"""
+
+BOOSTING_LOOKS_WHERE_IT_IS = """
+import vaecourse.inference.boosting as m
+
+def where(model, x, q, num_candidates):
+    return q.sample()[:, None]
+
+m._where_it_misses = where
+"""
+
+SAMPLES_ONE_CELL_OFF = """
+import vaecourse.exact
+import vaecourse.exact.sampled as m
+
+original = m.kl_of_samples
+
+def kl_of_samples(table, z, nodes_per_cell=3):
+    return original(table, z + 3 * nodes_per_cell * 0.05, nodes_per_cell)
+
+m.kl_of_samples = vaecourse.exact.kl_of_samples = kl_of_samples
+"""
+
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1316,6 +1392,14 @@ FAULTS = {
         "inverse one pass short": INVERSE_ONE_PASS_SHORT,
         "units without their determinant": UNITS_WITHOUT_THEIR_DETERMINANT,
         "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
+    },
+    "18a_richer_posteriors": {
+        "reverse model left out": REVERSE_MODEL_LEFT_OUT,
+        "reverse model on q's side": REVERSE_MODEL_AMONG_Q,
+        "ratio with the wrong sign": RATIO_ADDED,
+        "strata without weights": STRATA_WITHOUT_WEIGHTS,
+        "boosting looks where it is": BOOSTING_LOOKS_WHERE_IT_IS,
+        "samples one cell off": SAMPLES_ONE_CELL_OFF,
     },
     "19_iwae": {
         "L_k without log k": IWAE_WITHOUT_LOG_K,

@@ -81,7 +81,7 @@ def optimise_posteriors(
         x: data of shape [B, D].
         family: "diagonal" or "full", the covariance of the Gaussian q; or a function from the start, a distribution
             with batch shape [B], to a conditional that holds a q for each datum and can be called without context, such
-            as a flow over :func:`diagonal`. All its parameters are optimised.
+            as a flow over :func:`diagonal`. All its parameters are optimised that require a gradient.
         start: "encoder" or "prior", or a distribution with batch shape [B] whose means and covariances are taken over.
             Where the posterior has several modes, the start decides which one q settles on.
         estimator: ``(model, x, num_samples) -> [B]``.
@@ -104,7 +104,7 @@ def optimise_posteriors(
         raise ValueError("a Gaussian q needs real latents, and this model's are discrete")
     posterior = family_named(family)(_start(model, x, start))
     local = LatentVariableModel(model.prior, model.likelihood, posterior, model.chunk_size)
-    parameters = list(posterior.parameters())
+    parameters = [p for p in posterior.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))  # soon forgets the start
     trace = []
     with seeded(seed, x.device):
