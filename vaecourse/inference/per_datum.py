@@ -104,7 +104,7 @@ def optimise_posteriors(
         raise ValueError("a Gaussian q needs real latents, and this model's are discrete")
     posterior = family_named(family)(_start(model, x, start))
     local = LatentVariableModel(model.prior, model.likelihood, posterior, model.chunk_size)
-    parameters = list(posterior.parameters())
+    parameters = [p for p in posterior.parameters() if p.requires_grad]  # a frozen decoder may be part of a posterior
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))  # soon forgets the start
     trace = []
     with seeded(seed, x.device):
