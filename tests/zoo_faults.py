@@ -1110,6 +1110,57 @@ m = importlib.import_module("vaecourse.estimators.dreg")
 m._scaled = lambda value, factor: value
 """
 
+MOMENTUM_FOR_FREE = """
+import vaecourse.inference.hamiltonian as m
+m._log_normal = lambda momentum: 0.0 * momentum.sum(-1)
+"""
+
+REVERSE_MODEL_LEFT_OUT = """
+import vaecourse.distributions.extended as m
+def scored(self, both, log_q):
+    return both[..., self.num_auxiliary :], log_q
+m.ExtendedDistribution._scored = scored
+"""
+
+LEAPFROG_WITH_ONE_STEP_MORE = """
+import vaecourse.inference.hamiltonian as m
+right = m.leapfrog
+def leapfrog(log_density, state, momentum, step_size, num_steps, differentiable=False):
+    return right(log_density, state, momentum, step_size, num_steps + 1, differentiable)
+m.leapfrog = leapfrog
+"""
+
+INDEPENDENCE_AS_IF_SYMMETRIC = """
+import sys
+import vaecourse.mcmc
+m = sys.modules["vaecourse.mcmc.independence"]
+right = m.accept
+def accept(state, proposal, log_ratio, generator, cost):
+    return right(state, proposal, proposal.log_density - state.log_density, generator, cost)
+m.accept = accept
+"""
+
+DECODER_LEARNS_FROM_Q = """
+import vaecourse.inference.hmc_on_top as m
+from vaecourse.objectives import elbo
+def forward(self, model, x, num_samples=1):
+    draw = model.draw(x, num_samples)
+    return elbo(draw)
+m.HMCOnTop.forward = forward
+"""
+
+PROBE_TO_FIRST_ORDER = """
+import sys
+import torch
+import vaecourse.inference
+m = sys.modules["vaecourse.inference.gradient_flow"]
+def probed(slope, z, step_size):
+    r = torch.randn_like(z)
+    (product,) = torch.autograd.grad(slope, z, r, retain_graph=True)
+    return (r * step_size * product).sum(-1).detach()
+m._probed = probed
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1316,6 +1367,14 @@ FAULTS = {
         "inverse one pass short": INVERSE_ONE_PASS_SHORT,
         "units without their determinant": UNITS_WITHOUT_THEIR_DETERMINANT,
         "flow without its Jacobian one way": FLOW_WITHOUT_ITS_JACOBIAN,
+    },
+    "18b_mcmc_and_vi": {
+        "momentum for free": MOMENTUM_FOR_FREE,
+        "reverse model left out": REVERSE_MODEL_LEFT_OUT,
+        "one leapfrog step more": LEAPFROG_WITH_ONE_STEP_MORE,
+        "independence as if symmetric": INDEPENDENCE_AS_IF_SYMMETRIC,
+        "decoder learns from q": DECODER_LEARNS_FROM_Q,
+        "probe to first order": PROBE_TO_FIRST_ORDER,
     },
     "19_iwae": {
         "L_k without log k": IWAE_WITHOUT_LOG_K,
