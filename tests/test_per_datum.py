@@ -13,7 +13,15 @@ from vaecourse.distributions import Chain, sample_and_log_prob
 from vaecourse.estimators import pathwise
 from vaecourse.exact import best_gaussian, gaussian_bound, linear_gaussian_marginal
 from vaecourse.flows import Flow, Permutation
-from vaecourse.inference import LocalFit, PerDatum, diagonal, family_named, loc_and_scale_tril, optimise_posteriors
+from vaecourse.inference import (
+    Hamiltonian,
+    LocalFit,
+    PerDatum,
+    diagonal,
+    family_named,
+    loc_and_scale_tril,
+    optimise_posteriors,
+)
 from vaecourse.model import LatentVariableModel
 from vaecourse.networks import MLP
 from vaecourse.posteriors import DiagonalGaussian
@@ -170,3 +178,15 @@ def test_a_start_without_moments_is_refused(start):
         ValueError, match=r"start must have a mean and a variance for a Gaussian q, and .*Distribution has"
     ):
         optimise_posteriors(model, torch.ones(3, 3, dtype=torch.float64), start=start, num_steps=2)
+
+
+def test_frozen_parameters_of_a_posterior_stay():
+    """A posterior may hold the model's own decoder, as one with leapfrog steps does; frozen, it is not fitted."""
+    model = conjugate()
+    model.likelihood.requires_grad_(False)
+    joint = LatentVariableModel(model.prior, model.likelihood)
+    q = Hamiltonian(seeded(lambda: DiagonalGaussian(MLP(3, (), 4))).to(X), joint, 1).double()
+    before = copy.deepcopy(q.state_dict())
+    optimise_posteriors(model, X, lambda start: q, estimator=pathwise, num_steps=2, num_samples=2)
+    for name, value in q.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith("joint."), name

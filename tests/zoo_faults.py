@@ -1186,6 +1186,51 @@ m.kl_of_samples = vaecourse.exact.kl_of_samples = kl_of_samples
 """
 
 
+
+MOMENTUM_FOR_FREE = """
+import vaecourse.inference.hamiltonian as m
+m._log_normal = lambda momentum: 0.0 * momentum.sum(-1)
+"""
+
+LEAPFROG_WITH_ONE_STEP_MORE = """
+import vaecourse.inference.hamiltonian as m
+right = m.leapfrog
+def leapfrog(log_density, state, momentum, step_size, num_steps, differentiable=False):
+    return right(log_density, state, momentum, step_size, num_steps + 1, differentiable)
+m.leapfrog = leapfrog
+"""
+
+INDEPENDENCE_AS_IF_SYMMETRIC = """
+import sys
+import vaecourse.mcmc
+m = sys.modules["vaecourse.mcmc.independence"]
+right = m.accept
+def accept(state, proposal, log_ratio, generator, cost):
+    return right(state, proposal, proposal.log_density - state.log_density, generator, cost)
+m.accept = accept
+"""
+
+DECODER_LEARNS_FROM_Q = """
+import vaecourse.inference.hmc_on_top as m
+from vaecourse.objectives import elbo
+def forward(self, model, x, num_samples=1):
+    draw = model.draw(x, num_samples)
+    return elbo(draw)
+m.HMCOnTop.forward = forward
+"""
+
+PROBE_TO_FIRST_ORDER = """
+import sys
+import torch
+import vaecourse.inference
+m = sys.modules["vaecourse.inference.gradient_flow"]
+def probed(slope, z, step_size):
+    r = torch.randn_like(z)
+    (product,) = torch.autograd.grad(slope, z, r, retain_graph=True)
+    return (r * step_size * product).sum(-1).detach()
+m._probed = probed
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1400,6 +1445,14 @@ FAULTS = {
         "strata without weights": STRATA_WITHOUT_WEIGHTS,
         "boosting looks where it is": BOOSTING_LOOKS_WHERE_IT_IS,
         "samples one cell off": SAMPLES_ONE_CELL_OFF,
+
+    "18b_mcmc_and_vi": {
+        "momentum for free": MOMENTUM_FOR_FREE,
+        "reverse model left out": REVERSE_MODEL_LEFT_OUT,
+        "one leapfrog step more": LEAPFROG_WITH_ONE_STEP_MORE,
+        "independence as if symmetric": INDEPENDENCE_AS_IF_SYMMETRIC,
+        "decoder learns from q": DECODER_LEARNS_FROM_Q,
+        "probe to first order": PROBE_TO_FIRST_ORDER,
     },
     "19_iwae": {
         "L_k without log k": IWAE_WITHOUT_LOG_K,
