@@ -1186,7 +1186,6 @@ m.kl_of_samples = vaecourse.exact.kl_of_samples = kl_of_samples
 """
 
 
-
 MOMENTUM_FOR_FREE = """
 import vaecourse.inference.hamiltonian as m
 m._log_normal = lambda momentum: 0.0 * momentum.sum(-1)
@@ -1445,7 +1444,7 @@ FAULTS = {
         "strata without weights": STRATA_WITHOUT_WEIGHTS,
         "boosting looks where it is": BOOSTING_LOOKS_WHERE_IT_IS,
         "samples one cell off": SAMPLES_ONE_CELL_OFF,
-
+    },
     "18b_mcmc_and_vi": {
         "momentum for free": MOMENTUM_FOR_FREE,
         "reverse model left out": REVERSE_MODEL_LEFT_OUT,
