@@ -133,7 +133,7 @@ class StandardMomentum(Conditional):
     """A guess at the momentum that looks at nothing: what it was drawn from."""
 
     def forward(self, z: Tensor, x: Tensor) -> td.Independent:
-        """A standard normal of as many dimensions as z [..., L] has."""
+        """N(0, I) for each z [..., L], whatever x is."""
         return StandardNormal(z.shape[-1]).to(z)().expand(z.shape[:-1])
 
 
