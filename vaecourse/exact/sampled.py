@@ -12,9 +12,9 @@ def kl_of_samples(table: Table, z: Tensor, nodes_per_cell: int = 3) -> Tensor:
     r"""KL(q || p(z|x)) in nats, [B], where q is known by samples alone: both as histograms on the same cells.
 
     A histogram's KL is not above that of the densities, because what differs within a cell is not seen, and a finite
-    sample makes it too large, by about (cells in use - 1) / 2n, which is taken off (Miller, 1955). With 100,000 samples
-    and a posterior that fills some hundred cells the rest is within a hundredth of a nat; ask for a KL that is known
-    before you believe it.
+    sample makes it too large, by about (cells in use - 1) / 2n, which is taken off (Miller, 1955). How much
+    a cell hides depends on how narrow the densities are beside it, and how much of the excess is left on how many
+    cells are seldom hit: measure a KL that is known with the same cells and samples before you believe it.
 
     Args:
         table: from :func:`~vaecourse.exact.quadrature`, for z of one or two dimensions.

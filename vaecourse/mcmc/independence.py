@@ -97,7 +97,8 @@ def mixed(kernels: Sequence[Kernel], weights: Sequence[float]) -> Kernel:
         raise ValueError(f"weights must be positive and sum to one, and are {weights}")
 
     def step(state: State, generator: torch.Generator | None = None) -> tuple[State, Info]:
-        chosen = torch.multinomial(torch.tensor(weights), 1, generator=generator).item()
+        shares = torch.tensor(weights, device=None if generator is None else generator.device)
+        chosen = torch.multinomial(shares, 1, generator=generator).item()
         return kernels[chosen].step(state, generator)
 
     return Kernel(kernels[0].init, step)
