@@ -32,15 +32,15 @@ CELLS = [
 ]
 
 
-def definitions() -> dict[str, Any]:
-    """What the chapter's cells import, define and configure, without its experiments."""
+def definitions(chapter: Path = CHAPTER, names: set[str] = NAMES) -> dict[str, Any]:
+    """What a chapter's cells import, define and configure (the variables of these names), without its experiments."""
     kept: list[ast.stmt] = []
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
+    for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code" or "### BEGIN SOLUTION" in "".join(cell["source"]):
             continue
         for node in ast.parse("".join(cell["source"])).body:
             targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
-            named = any(_name(target) in NAMES for target in targets)
+            named = any(_name(target) in names for target in targets)
             if named or isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef):
                 kept.append(node)
             elif isinstance(node, ast.FunctionDef):
@@ -50,11 +50,12 @@ def definitions() -> dict[str, Any]:
                 ]
                 kept.append(node)
     scope: dict[str, Any] = {}
-    exec(compile(ast.fix_missing_locations(ast.Module(kept, [])), str(CHAPTER), "exec"), scope)
+    exec(compile(ast.fix_missing_locations(ast.Module(kept, [])), str(chapter), "exec"), scope)
     return scope
 
 
 def _name(target: ast.expr | None) -> str:
+    target = target.elts[0] if isinstance(target, ast.Tuple) else target
     return getattr(target.value if isinstance(target, ast.Subscript) else target, "id", "")
 
 

@@ -17,6 +17,7 @@ what it is to say. Every message of a check must be met by at least two wrong an
 
 import contextlib
 import io
+import linecache
 import os
 import pickle
 import re
@@ -49,6 +50,7 @@ class Verdict:
 
 
 def execute(cell_source: str, name: str, namespace: dict[str, Any]) -> None:
+    linecache.cache[name] = (len(cell_source), None, cell_source.splitlines(keepends=True), name)  # for inspect
     exec(compile(cell_source, name, "exec"), namespace)
 
 
@@ -171,11 +173,11 @@ def visit(chapter: Chapter) -> tuple[list[str], list[str]]:
 
     namespace: dict[str, Any] = {"__name__": "__main__", "display": display}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        for cell in chapter.read().cells:
+        for k, cell in enumerate(chapter.read().cells):
             if is_exercises_heading(cell):
                 break
             if cell.cell_type == "code":
-                execute(cell.source, "<chapter>", namespace)
+                execute(cell.source, f"<chapter {k}>", namespace)
     import torch
 
     torch.set_num_threads(1)  # a fork has no other threads than the one that made it

@@ -1230,6 +1230,52 @@ def probed(slope, z, step_size):
 m._probed = probed
 """
 
+EVALUATIONS_BY_CALLS = """
+from vaecourse.inference import DecoderEvaluations
+def count(self, module, inputs, output):
+    self.total += 1
+DecoderEvaluations._count = count
+"""
+
+JUDGED_BY_LOG_MEANS = """
+import math
+import vaecourse.evaluation.scoreboard
+import sys
+m = sys.modules["vaecourse.evaluation.scoreboard"]
+def sampled_bound(model, x, q, num_samples, seed):
+    log_w = model.draw(x, num_samples, q=q).log_w
+    return log_w.logsumexp(0) - math.log(num_samples), None
+m.sampled_bound = sampled_bound
+"""
+
+MEMORY_NEVER_GIVEN_BACK = """
+from vaecourse.evaluation import PeakMemory
+PeakMemory._gone = lambda self, place, size: None
+"""
+
+LINES_WITH_DOCSTRINGS = """
+import inspect
+import vaecourse.evaluation.source_lines as m
+m._length = lambda each: len(inspect.getsource(each).splitlines())
+"""
+
+FRONT_OF_THE_WORST = """
+import sys
+import vaecourse.evaluation as package
+m = sys.modules["vaecourse.evaluation.scoreboard"]
+right = m.pareto_front
+def pareto_front(scores, num_se=2.0):
+    turned = {name: m.Score(-s.bounds, -s.log_px, *list(vars(s).values())[2:]) for name, s in scores.items()}
+    return right(turned, num_se)
+package.pareto_front = pareto_front
+"""
+
+QUADRATURE_HALF_A_NAT_OFF = """
+import vaecourse.exact as package
+right = package.quadrature_log_px
+package.quadrature_log_px = lambda model, x, **grid: right(model, x, **grid) + 0.5
+"""
+
 FAULTS = {
     "00_start_here": {
         "pixels averaged, not summed": MEAN_OVER_PIXELS,
@@ -1460,5 +1506,13 @@ FAULTS = {
         "one proposal more": ONE_PROPOSAL_MORE,
         "baseline that knows its sample": VIMCO_KNOWS_ITS_SAMPLE,
         "DReG without squared weights": DREG_WITHOUT_SQUARES,
+    },
+    "20_summary": {
+        "evaluations counted by calls": EVALUATIONS_BY_CALLS,
+        "judge takes the logarithm of means": JUDGED_BY_LOG_MEANS,
+        "memory never given back": MEMORY_NEVER_GIVEN_BACK,
+        "lines with docstrings": LINES_WITH_DOCSTRINGS,
+        "front of the worst": FRONT_OF_THE_WORST,
+        "quadrature half a nat off": QUADRATURE_HALF_A_NAT_OFF,
     },
 }
