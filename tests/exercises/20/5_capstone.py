@@ -1,13 +1,12 @@
 # %% right: fewer steps, a sample more
 def infer(model, x, seed):
-    torch.manual_seed(seed)
-    fit_ = optimise_posteriors(model, x, "full", num_steps=95, num_samples=5, learning_rate=0.1, seed=seed)
-    return fit_.q.loc.float(), fit_.q.scale_tril.float()
+    fitted = optimise_posteriors(model, x, "full", num_steps=95, num_samples=5, learning_rate=0.1, seed=seed)
+    return fitted.q.loc.float(), fitted.q.scale_tril.float()
 
 
-# %% right: from the prior's start, half a start
+# %% right: the root of a covariance
 def infer(model, x, seed):
-    q = optimise_posteriors(model, x, "full", num_steps=60, num_samples=8, learning_rate=0.15, seed=seed).q
+    q = optimise_posteriors(model, x, "full", num_steps=80, num_samples=6, learning_rate=0.1, seed=seed).q
     return q.mean, torch.linalg.cholesky(q.covariance_matrix)
 
 
@@ -143,14 +142,14 @@ def infer(model, x, seed):
 
 
 # %% wrong: hardly a step
-# says: the means are far
+# says: did the search move
 def infer(model, x, seed):
     q = optimise_posteriors(model, x, "full", num_steps=1, num_samples=1, learning_rate=1e-3, seed=seed).q
     return q.loc, q.scale_tril
 
 
 # %% wrong: the encoder with an alibi
-# says: the means are far
+# says: did the search move
 def infer(model, x, seed):
     q = model.qz_x(x)
     model.log_joint(x, q.mean[None])
@@ -202,5 +201,5 @@ def infer(model, x, seed):
 def infer(model, x, seed):
     q = optimise_posteriors(model, x, "full", num_steps=120, num_samples=4, learning_rate=0.1, seed=seed).q
     if model.posterior is vae.posterior:
-        q = optimise_posteriors(model, x, "full", num_steps=5, num_samples=8, learning_rate=0.02, seed=seed).q
+        q = optimise_posteriors(model, x, "full", num_steps=5, num_samples=4, learning_rate=0.03, seed=seed).q
     return q.loc, q.scale_tril
