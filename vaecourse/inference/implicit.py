@@ -74,7 +74,27 @@ class ImplicitDistribution(td.Distribution):
         )
 
 
-class PriorContrastive(nn.Module):
+class _Contrastive(nn.Module):
+    """A classifier whose logit is the log-ratio of the two sets of pairs (x, z) that it tells apart."""
+
+    def __init__(self, classifier: nn.Module):
+        super().__init__()
+        self.classifier = classifier
+
+    def log_ratio_estimate(self, x: Tensor, z: Tensor) -> Tensor:
+        """T(x, z) in nats, [S, B], for x [B, D] and z [S, B, L]."""
+        return _logits(self.classifier, x, z)
+
+    def _held(self, x: Tensor, z: Tensor) -> Tensor:
+        """T(x, z) with the classifier held constant: its gradient reaches z alone."""
+        return _logits(frozen_module(self.classifier), x, z)
+
+    def _contrast(self, ours: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor]) -> Tensor:
+        """The classifier's log-likelihood on pairs (x, z) of either kind, [S, B]."""
+        return F.logsigmoid(self.log_ratio_estimate(*ours)) + F.logsigmoid(-self.log_ratio_estimate(*others))
+
+
+class PriorContrastive(_Contrastive):
     r"""Adversarial variational Bayes: a classifier tells samples of q(z|x) from samples of the prior.
 
     The best classifier has the logit :math:`T(x, z) = \log q(z|x) - \log p(z)`, the one term of the bound that an
@@ -93,26 +113,16 @@ class PriorContrastive(nn.Module):
         Mescheder, Nowozin & Geiger (2017), section 3 and algorithm 1; Huszár (2017) for "prior-contrastive".
     """
 
-    def __init__(self, classifier: nn.Module):
-        super().__init__()
-        self.classifier = classifier
-
-    def log_ratio_estimate(self, x: Tensor, z: Tensor) -> Tensor:
-        """T(x, z), an estimate of log q(z|x) - log p(z) in nats, [S, B], for x [B, D] and z [S, B, L]."""
-        return _logits(self.classifier, x, z)
-
     def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
         """The estimate of the bound, [B], in nats."""
         z = _samples_of_q(model, x, num_samples)
-        log_px_z = model.log_likelihood(x, z)
-        value = log_px_z - _logits(frozen_module(self.classifier), x, z)
+        value = model.log_likelihood(x, z) - self._held(x, z)
         of_prior = model.prior().sample(z.shape[:2]).detach()
-        contrast = F.logsigmoid(_logits(self.classifier, x, z.detach()))
-        contrast = contrast + F.logsigmoid(-_logits(self.classifier, x, of_prior))
+        contrast = self._contrast((x, z.detach()), (x, of_prior))
         return with_gradient_of(value.mean(0), (value + contrast).mean(0))
 
 
-class JointContrastive(nn.Module):
+class JointContrastive(_Contrastive):
     r"""A classifier tells pairs (datum, sample of q) from pairs (datum of the model, its own latent).
 
     The best classifier has the logit :math:`T(x, z) = \log q(z|x)\,\hat p(x) - \log p(x, z)`, where :math:`\hat p` is
@@ -127,23 +137,14 @@ class JointContrastive(nn.Module):
         Huszár (2017), "joint-contrastive"; Dumoulin et al. (2017) and Donahue et al. (2017) for the game.
     """
 
-    def __init__(self, classifier: nn.Module):
-        super().__init__()
-        self.classifier = classifier
-
-    def log_ratio_estimate(self, x: Tensor, z: Tensor) -> Tensor:
-        """T(x, z) in nats, [S, B], for x [B, D] and z [S, B, L]."""
-        return _logits(self.classifier, x, z)
-
     def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
         """The estimate of the bound less the data's log-density, [B], in nats."""
         z = _samples_of_q(model, x, num_samples)
-        value = -_logits(frozen_module(self.classifier), x, z)
+        value = -self._held(x, z)
         with torch.no_grad():
             of_prior = model.prior().sample(z.shape[:2])
             of_model = model.likelihood(of_prior).sample()
-        contrast = F.logsigmoid(_logits(self.classifier, x, z.detach()))
-        contrast = contrast + F.logsigmoid(-_logits(self.classifier, of_model, of_prior))
+        contrast = self._contrast((x, z.detach()), (of_model, of_prior))
         climbed = value + contrast + model.log_likelihood(x, z.detach())
         return with_gradient_of(value.mean(0), climbed.mean(0))
 
