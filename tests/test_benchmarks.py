@@ -305,3 +305,7 @@ def test_quick_run_of_importance_weights(tmp_path):
     for row in result["gradients"]:
         assert row["network"] in done.stdout and row["difference"] < 1e-4  # of float32
         assert len(row["ratios"]) == result["rounds"] == 2 and min(row["ratios"]) > 0
+    assert [row["bound"] for row in result["training"]] == ["IWAE", "DReG"]
+    for row in result["training"]:
+        assert list(row["ms"]) == ["float32", "bfloat16"] and len(row["ratios"]["bfloat16"]) == 2
+        assert min(row["ms"]["float32"] + row["ms"]["bfloat16"]) > 0
