@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import nbformat
 import pytest
@@ -235,7 +236,9 @@ def test_keys_that_mean_nothing(clone):
 def test_it_can_be_stopped_and_leaves_nothing_running(clone, stop):
     write(clone, exercise_1=square("open('here', 'w').close()\n    while True: pass"))
     command = [sys.executable, "-m", "vaecourse", "check"]
-    checking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background of a shell ignore it
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    checking = subprocess.Popen(command, preexec_fn=heard, **pipes)
     here = clone / "workbook" / "here"
     _wait_for(lambda: here.exists() or checking.poll() is not None)
     working = [process for process in os.listdir("/proc") if _runs_in(process, clone / "workbook")]
