@@ -157,3 +157,15 @@ def test_an_explicit_q_will_do_and_a_discrete_will_not():
     assert contrast(model, X, 2).shape == (4,)
     with pytest.raises(ValueError, match="num_noise must be at least 1, and is 0"):
         ImplicitPosterior(nn.Identity(), 0, 2)
+
+
+@pytest.mark.parametrize("kind", [PriorContrastive, JointContrastive])
+def test_samples_where_the_call_names_none(kind):
+    classifier = seeded(lambda: Joined(MLP(3 + 2, (4,), 1)))
+    model = linear_gaussian_model()
+    torch.manual_seed(0)
+    said_before = kind(classifier, num_samples=5)(model, X)
+    torch.manual_seed(0)
+    torch.testing.assert_close(said_before, kind(classifier)(model, X, 5), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="num_samples must be"):
+        kind(classifier, num_samples=0)

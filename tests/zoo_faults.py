@@ -1138,7 +1138,7 @@ import vaecourse.inference.implicit as m
 original = m._logits
 
 class Turned(m.PriorContrastive):
-    def forward(self, model, x, num_samples=1):
+    def forward(self, model, x, num_samples=None):
         m._logits = lambda classifier, x, z: -original(classifier, x, z)
         try:
             return super().forward(model, x, num_samples)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 class PeakMemory(TorchDispatchMode):
@@ -49,10 +50,11 @@ class PeakMemory(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Run the operation, and count the storages that it was not given."""
-        given = {leaf.untyped_storage()._cdata for leaf in _tensors((args, kwargs))}
+        given = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         result = func(*args, **(kwargs or {}))
-        for leaf in _tensors(result):
-            self._count(leaf, given)
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._count(leaf, given)
         return result
 
     def _count(self, tensor: Tensor, given: set[int]) -> None:
@@ -69,12 +71,3 @@ class PeakMemory(TorchDispatchMode):
     def _gone(self, place: int, size: int) -> None:
         if self._open:  # what outlives the watch is what was alive at its end
             self.alive -= size
-
-
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors of an operation's arguments or results; what holds them is no more than lists, tuples and dicts."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, list | tuple | dict):
-        for each in tree.values() if isinstance(tree, dict) else tree:
-            yield from _tensors(each)

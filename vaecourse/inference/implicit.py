@@ -77,9 +77,11 @@ class ImplicitDistribution(td.Distribution):
 class _Contrastive(nn.Module):
     """A classifier whose logit is the log-ratio of the two sets of pairs (x, z) that it tells apart."""
 
-    def __init__(self, classifier: nn.Module):
+    def __init__(self, classifier: nn.Module, num_samples: int = 1):
         super().__init__()
+        check_num_samples(num_samples)
         self.classifier = classifier
+        self.num_samples = num_samples
 
     def log_ratio_estimate(self, x: Tensor, z: Tensor) -> Tensor:
         """T(x, z) in nats, [S, B], for x [B, D] and z [S, B, L]."""
@@ -108,14 +110,15 @@ class PriorContrastive(_Contrastive):
 
     Args:
         classifier: from (x, z), two inputs [..., D] and [..., L], to logits [..., 1].
+        num_samples: number S of samples of q where the call names none, as in ``fit``.
 
     References:
         Mescheder, Nowozin & Geiger (2017), section 3 and algorithm 1; Huszár (2017) for "prior-contrastive".
     """
 
-    def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+    def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int | None = None) -> Tensor:
         """The estimate of the bound, [B], in nats."""
-        z = _samples_of_q(model, x, num_samples)
+        z = _samples_of_q(model, x, self.num_samples if num_samples is None else num_samples)
         value = model.log_likelihood(x, z) - self._held(x, z)
         of_prior = model.prior().sample(z.shape[:2]).detach()
         contrast = self._contrast((x, z.detach()), (x, of_prior))
@@ -132,14 +135,15 @@ class JointContrastive(_Contrastive):
 
     Args:
         classifier: from (x, z), two inputs [..., D] and [..., L], to logits [..., 1].
+        num_samples: number S of samples of q where the call names none, as in ``fit``.
 
     References:
         Huszár (2017), "joint-contrastive"; Dumoulin et al. (2017) and Donahue et al. (2017) for the game.
     """
 
-    def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int = 1) -> Tensor:
+    def forward(self, model: LatentVariableModel, x: Tensor, num_samples: int | None = None) -> Tensor:
         """The estimate of the bound less the data's log-density, [B], in nats."""
-        z = _samples_of_q(model, x, num_samples)
+        z = _samples_of_q(model, x, self.num_samples if num_samples is None else num_samples)
         value = -self._held(x, z)
         with torch.no_grad():
             of_prior = model.prior().sample(z.shape[:2])
